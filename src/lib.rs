@@ -1,0 +1,30 @@
+//! iotcap: tells where an MQTT connection over TLS stopped, who ended it, and why, from its packets.
+//!
+//! The modules, in the order that a frame passes them. Imports go down this list only; `tests/architecture.rs` holds it.
+//!
+//! ```text
+//! source ──Frame──▶ decode ──Segment──▶ flow ──▶ connection ──Event──▶ timeline ──▶ diagnosis ──Finding──▶ report
+//! ```
+
+// The words: what all stages talk about.
+pub mod evidence;
+pub mod frame;
+pub mod net;
+pub mod segment;
+pub mod stream;
+pub mod time;
+
+// The core: no input or output, no clock, no threads.
+pub mod decode;
+pub mod mqtt;
+pub mod tcp;
+pub mod tls;
+
+// The edges: files, interfaces, people.
+pub mod broker;
+pub mod lab;
+pub mod pcapng;
+pub mod pki;
+pub mod publisher;
+pub mod report;
+pub mod source;

@@ -1,0 +1,3 @@
+//! Arguments, one call into the library, exit status.
+
+fn main() {}
