@@ -1,0 +1,37 @@
+# The commands of this project. `make demo` and `make test` do their own set-up on a fresh machine with Rust and a C compiler.
+
+CARGO ?= cargo
+
+.PHONY: demo test check fmt lint peers setup build bench
+
+## show the main job
+demo: setup
+	$(CARGO) run --quiet --release -- -v fixtures/paho-tls13/capture.pcapng fixtures/client-cert-foreign-tls12/capture.pcapng
+
+## build everything and pass the tests
+test: setup
+	$(CARGO) test --locked --no-fail-fast
+
+## exactly what CI runs
+check: fmt lint peers test
+
+fmt:
+	$(CARGO) fmt --check
+
+lint: setup
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
+
+## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
+peers:
+	./scripts/install-system.sh peers
+
+setup:
+	@./scripts/install-system.sh build
+
+build: setup
+	$(CARGO) build --locked --release
+
+## frames per second, as ratios to a loop over libpcap that does nothing
+bench: setup
+	$(CARGO) bench --locked --bench pipeline
