@@ -1,7 +1,7 @@
 //! One connection: a line where all is well, else a block with the verdict, the story, the proof, causes and remedy.
 
 use super::events::story;
-use super::layout::{Line, Page};
+use super::layout::{Line, Page, label};
 use super::style::{BOLD, DIM, of_confidence, of_outcome, of_severity};
 use super::{Legend, TextOptions};
 use crate::report::model::{
@@ -10,19 +10,24 @@ use crate::report::model::{
 use crate::report::units;
 use std::io;
 
-/// The column at which a verdict begins: after the mark and the word, `inconclusive` being the longest.
+/// The column at which a verdict begins, after its mark and its word; a longer word moves it.
 const VERDICT_COLUMN: usize = 10;
+/// With less room for its sentence than this, a line leaves the server out.
+const LEAST_HEADLINE: usize = 32;
 
 pub(super) fn in_one_line(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
-    let dot = page.glyphs().dot();
-    let mut body = Line::new().put(DIM, ends(connection, page)).text("  ").text(&connection.headline);
-    if let Some(total) = connection.timings.total {
-        body = body.put(DIM, format!("{dot}{}", units::human(total.0)));
-    }
-    for finding in &connection.findings {
-        body = body.put(DIM, format!("{dot}{} {}", finding.severity, finding.id));
-    }
-    page.hanging(outcome(connection, page), VERDICT_COLUMN, &body)
+    let glyphs = page.glyphs();
+    let took = connection.timings.total.map_or_else(String::new, |total| units::human(total.0));
+    let client = host_and_port(&connection.client.address, connection.client.port);
+    let server = connection.server.name.as_ref().unwrap_or(&connection.server.address);
+    let lead = outcome(connection, page).until_column(VERDICT_COLUMN).right(DIM, &took, 10).fill(2).text(client);
+    let with_server = lead.clone().put(DIM, format!(" {} {server}", glyphs.arrow()));
+    let fits = with_server.width() + LEAST_HEADLINE <= page.width();
+    let line = if fits { with_server } else { lead }.fill(2).text(&connection.headline);
+    let notes =
+        |line: Line, finding: &Finding| line.put(DIM, format!("{}{} {}", glyphs.dot(), finding.severity, finding.id));
+    let line = connection.findings.iter().fold(line, notes);
+    page.line(&line.cut(page.width(), glyphs.cut()))
 }
 
 pub(super) fn in_full(
@@ -31,7 +36,6 @@ pub(super) fn in_full(
     legend: &mut Legend,
     page: &mut Page<'_>,
 ) -> io::Result<()> {
-    page.blank()?;
     verdict(connection, page)?;
     page.blank()?;
     story(connection, options, legend, page)?;
@@ -48,14 +52,12 @@ pub(super) fn in_full(
     for finding in connection.findings.iter().filter(|finding| !is_cause(finding)) {
         finding_beside(finding, options.verbose, page)?;
     }
-    cross_check(connection, page)?;
-    page.blank()
+    cross_check(connection, page)
 }
 
 pub(super) fn group(group: &Group, page: &mut Page<'_>) -> io::Result<()> {
     let dot = page.glyphs().dot();
     let style = of_severity(group.severity);
-    page.blank()?;
     let lead = Line::new().put(style, format!("{} {}", page.glyphs().severity(group.severity), group.severity));
     page.hanging(lead, VERDICT_COLUMN, &Line::new().put(BOLD, &group.message))?;
     let about = Line::new()
@@ -67,8 +69,7 @@ pub(super) fn group(group: &Group, page: &mut Page<'_>) -> io::Result<()> {
     page.list(proof_label(group.confidence), |_| bullet.to_owned(), group.evidence.iter().map(String::as_str))?;
     page.labelled("clients", &some_of(&group.clients))?;
     page.labelled("seen in", &some_of(&group.connections))?;
-    page.list("remedy", |_| bullet.to_owned(), group.remedy.iter().map(|remedy| &**remedy))?;
-    page.blank()
+    page.list("remedy", |_| bullet.to_owned(), group.remedy.iter().map(|remedy| &**remedy))
 }
 
 /// The first of many, and how many more there are.
@@ -82,7 +83,9 @@ fn some_of(names: &[String]) -> Line {
 
 fn verdict(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     let dot = page.glyphs().dot();
-    page.hanging(outcome(connection, page), VERDICT_COLUMN, &Line::new().put(BOLD, &connection.headline))?;
+    let lead = outcome(connection, page);
+    let column = lead.width().max(VERDICT_COLUMN);
+    page.hanging(lead, column, &Line::new().put(BOLD, &connection.headline))?;
     let mut about = Line::new();
     if let Some(phase) = connection.stopped_in {
         about = about.put(DIM, "stopped in ").put(BOLD, phase.name());
@@ -93,13 +96,13 @@ fn verdict(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     if let Some(confidence) = connection.confidence {
         about = about.join(dot, Line::new().put(of_confidence(confidence), confidence.name()));
     }
-    page.hanging(Line::new(), VERDICT_COLUMN, &about)?;
+    page.hanging(Line::new(), column, &about)?;
     let who = Line::new()
         .text(ends(connection, page))
         .put(DIM, format!("{dot}{} {}", connection.started.date(), connection.started.of_day()))
         .put(DIM, format!("{dot}{}", units::counted(connection.frames, "frame")))
         .put(DIM, connection.timings.total.map_or_else(String::new, |t| format!("{dot}{}", units::human(t.0))));
-    page.hanging(Line::new(), VERDICT_COLUMN, &who)
+    page.hanging(Line::new(), column, &who)
 }
 
 fn outcome(connection: &Connection, page: &Page<'_>) -> Line {
@@ -129,7 +132,7 @@ fn host_and_port(address: &str, port: u16) -> String {
 fn phases(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     let glyphs = page.glyphs();
     let reached = connection.phases.iter().filter(|phase| phase.outcome != PhaseOutcome::NotReached);
-    let line = reached.map(|phase| phase_line(phase)).fold(Line::new(), |line, phase| line.join(glyphs.then(), phase));
+    let line = reached.map(phase_line).fold(Line::new(), |line, phase| line.join(glyphs.then(), phase));
     if line.is_empty() { Ok(()) } else { page.labelled("phases", &line) }
 }
 
@@ -139,7 +142,10 @@ fn phase_line(phase: &Phase) -> Line {
     let name = phase.phase.name();
     match phase.outcome {
         PhaseOutcome::Completed => Line::new().text(name).put(DIM, took),
-        PhaseOutcome::Failed => Line::new().put(of_severity(Severity::Error), format!("{name} failed")).put(DIM, took),
+        PhaseOutcome::Failed => {
+            let after = if took.is_empty() { took } else { format!(" after{took}") };
+            Line::new().put(of_severity(Severity::Error), format!("{name} failed")).put(DIM, after)
+        }
         PhaseOutcome::InProgress => Line::new().put(BOLD, name).put(DIM, " in progress"),
         PhaseOutcome::NotReached | PhaseOutcome::Unknown => Line::new().put(DIM, format!("{name} unknown")),
     }
@@ -185,7 +191,7 @@ fn tls_facts(tls: &Tls) -> Vec<String> {
 
 fn mqtt_facts(mqtt: &Mqtt) -> Vec<String> {
     let version = mqtt.version.as_ref().map(|version| format!("MQTT {version}"));
-    let client_id = mqtt.client_id.as_ref().map(|id| format!("client id {id:?}"));
+    let client_id = mqtt.client_id.as_ref().map(|id| format!("client id \"{id}\""));
     let keep_alive = mqtt.keep_alive.map(|seconds| format!("keep-alive {seconds} s"));
     let connack = mqtt.connack_code.map(|code| {
         let reason = mqtt.connack_reason.as_deref().unwrap_or("unknown");
@@ -242,11 +248,14 @@ fn frames(frames: &FrameList) -> Option<String> {
 /// What an expert compares with Zeek and Wireshark.
 fn cross_check(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     let dot = page.glyphs().dot();
-    let mut line = Line::new().put(DIM, format!("tcp history {}", connection.tcp.history));
-    if let Some(tls) = &connection.tls {
-        line = line.put(DIM, format!("{dot}tls history {}", tls.history));
-    }
-    line = line.put(DIM, format!("{dot}completeness {}", connection.tcp.completeness));
+    let tls_history = connection.tls.as_ref().map_or("", |tls| &tls.history);
+    let line = [("tcp", connection.tcp.history.as_str()), ("tls", tls_history)]
+        .into_iter()
+        .filter(|(_, history)| !history.is_empty())
+        .map(|(layer, history)| Line::new().put(DIM, format!("{layer} history {history}")))
+        .fold(Line::new(), |line, history| line.join(dot, history))
+        .join(dot, Line::new().put(DIM, format!("completeness {}", connection.tcp.completeness)));
     page.labelled("check", &line)?;
-    page.line(&Line::new().to_column(VERDICT_COLUMN).put(DIM, &connection.display_filter.wireshark))
+    // In one piece, however long: it is there to be copied.
+    page.line(&label("filter").put(DIM, &connection.display_filter.wireshark))
 }

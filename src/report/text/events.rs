@@ -2,8 +2,8 @@
 
 use super::layout::{Line, Page};
 use super::style::{DIM, ITALIC, PLAIN, PROOF, of_actor, of_kind};
-use super::{Legend, TextOptions};
-use crate::report::model::{Connection, Event, FrameRef};
+use super::{Glyphs, Legend, TextOptions};
+use crate::report::model::{Actor, Connection, Event, FrameRef};
 use crate::report::units;
 use std::collections::BTreeSet;
 use std::io;
@@ -29,7 +29,7 @@ pub(super) fn story(
     }
     let proof: BTreeSet<FrameRef> = connection.cause_finding().iter().flat_map(|cause| cause.frames.iter()).collect();
     let told = told(&connection.events, &proof, options.verbose);
-    let columns = Columns::fit(&connection.events, &told);
+    let columns = Columns::fit(&connection.events, &told, page.width());
     columns.heading(page)?;
     let mut previous: Option<&Event> = None;
     let mut next = 0;
@@ -38,7 +38,7 @@ pub(super) fn story(
         columns.omitted(index - next, "", page)?;
         columns.event(event, previous, proof.contains(&event.seen), page)?;
         if let Some(sentence) = options.teach.and_then(|teach| teach(event)) {
-            page.hanging(Line::new(), columns.lesson(), &Line::new().put(ITALIC, sentence))?;
+            columns.beneath(&Line::new().put(ITALIC, sentence), page)?;
         }
         previous = Some(event);
         next = index + 1;
@@ -48,7 +48,7 @@ pub(super) fn story(
     if *legend == Legend::Due && connection.events.iter().any(|event| !event.observed) {
         *legend = Legend::Said;
         let said = "~ and a dashed arrow: inferred from sizes, order and times of encrypted records, not read";
-        page.hanging(Line::new(), columns.arrow(), &Line::new().put(DIM, said))?;
+        page.hanging(Line::new(), MARK, &Line::new().put(DIM, said))?;
     }
     page.blank()
 }
@@ -67,17 +67,19 @@ fn told(events: &[Event], proof: &BTreeSet<FrameRef>, verbose: bool) -> Vec<usiz
 struct Columns {
     frame: usize,
     time: usize,
+    /// 0 where the terminal has no room for it.
     delta: usize,
     kind: usize,
 }
 
-/// `client` over the left lane and `server` over the right one need as much.
+/// Of the arrow with the lanes at both its ends.
 const LANES: usize = 7;
 const MARK: usize = 2;
+/// Of the layer and the space after it, without the mark of what is inferred.
 const LAYER: usize = 6;
 
 impl Columns {
-    fn fit(events: &[Event], told: &[usize]) -> Self {
+    fn fit(events: &[Event], told: &[usize], width: usize) -> Self {
         let mut columns = Self { frame: 5, time: 8, delta: 5, kind: 0 };
         let mut previous: Option<&Event> = None;
         for event in told.iter().filter_map(|&index| events.get(index)) {
@@ -87,64 +89,79 @@ impl Columns {
             columns.kind = columns.kind.max(event.kind.width());
             previous = Some(event);
         }
+        if columns.detail() > width {
+            columns.delta = 0;
+        }
         columns
     }
 
     /// The column of the lanes.
     const fn arrow(&self) -> usize {
-        MARK + self.frame + SPACE + self.time + SPACE + self.delta + SPACE
+        let delta = if self.delta > 0 { self.delta + SPACE } else { 0 };
+        MARK + self.frame + SPACE + self.time + SPACE + delta
     }
 
-    /// The column of the layer, beneath which everything hangs that does not fit.
+    /// The column of the layer.
     const fn layer(&self) -> usize {
         self.arrow() + LANES + SPACE
     }
 
-    const fn detail(&self) -> usize {
-        self.layer() + LAYER + self.kind + SPACE
-    }
-
-    const fn lesson(&self) -> usize {
+    /// The column of the kind, beneath which everything hangs that does not fit.
+    const fn kind(&self) -> usize {
         self.layer() + LAYER
     }
 
+    /// The column of the detail, where there is room for one.
+    const fn detail(&self) -> usize {
+        self.kind() + self.kind + SPACE
+    }
+
     fn heading(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let line = Line::new()
-            .fill(MARK)
-            .right(DIM, "frame", self.frame)
-            .fill(SPACE)
-            .right(DIM, "seconds", self.time)
-            .fill(SPACE)
-            .right(DIM, "since", self.delta)
-            .fill(SPACE)
-            .left(DIM, "dev srv", LANES);
-        page.line(&line)
+        let line = Line::new().fill(MARK).right(DIM, "frame", self.frame).fill(SPACE).right(DIM, "seconds", self.time);
+        let line = if self.delta > 0 { line.fill(SPACE).right(DIM, "since", self.delta) } else { line };
+        // Each name begins about where its lane is: both do not fit into the arrow's width.
+        page.line(&line.fill(SPACE - 1).put(of_actor(Actor::Client), "client").put(of_actor(Actor::Server), " server"))
     }
 
     fn event(&self, event: &Event, previous: Option<&Event>, proves: bool, page: &mut Page<'_>) -> io::Result<()> {
-        let glyphs = page.glyphs();
+        let lead = self.lead(event, previous, proves, page.glyphs());
+        let detail = detail(event);
+        let beside = page.width().saturating_sub(self.detail());
+        if beside >= LEAST_DETAIL && detail.widest_word() <= beside {
+            return page.hanging_beside(lead, &self.margin(page.glyphs()), self.detail(), &detail);
+        }
+        let ragged = lead.width() + SPACE;
+        if ragged + detail.width() <= page.width() {
+            return page.hanging(lead, ragged, &detail);
+        }
+        page.line(&lead)?;
+        self.beneath(&detail, page)
+    }
+
+    /// Everything of an event but its detail.
+    fn lead(&self, event: &Event, previous: Option<&Event>, proves: bool, glyphs: Glyphs) -> Line {
         let lead = Line::new()
             .left(PROOF, if proves { glyphs.proof() } else { "" }, MARK)
             .right(if proves { PROOF } else { DIM }, &event.seen.to_string(), self.frame)
             .fill(SPACE)
             .right(PLAIN, &units::seconds(event.ms.0), self.time)
-            .fill(SPACE)
-            .right(DIM, &delta(event, previous), self.delta)
-            .fill(SPACE)
-            .put(of_actor(event.by), glyphs.lanes(event.by, event.observed))
+            .fill(SPACE);
+        let lead = if self.delta > 0 { lead.right(DIM, &delta(event, previous), self.delta).fill(SPACE) } else { lead };
+        lead.put(of_actor(event.by), glyphs.lanes(event.by, event.observed))
             .fill(SPACE - 1)
             .left(DIM, if event.observed { "" } else { "~" }, 1)
-            .left(DIM, event.layer.name(), LAYER - 1)
-            .fill(1)
-            .left(of_kind(event), &event.kind, self.kind);
-        let detail = detail(event);
-        let room = page.width().saturating_sub(self.detail());
-        if room >= LEAST_DETAIL.min(detail.width()) {
-            return page.hanging(lead, self.detail(), &detail);
-        }
-        page.line(&lead)?;
-        let beneath = Line::new().to_column(self.arrow()).put(DIM, glyphs.empty_lanes());
-        page.hanging(beneath, self.lesson(), &detail)
+            .left(DIM, event.layer.name(), LAYER)
+            .put(of_kind(event), &event.kind)
+    }
+
+    /// The lanes, where they only pass by.
+    fn margin(&self, glyphs: Glyphs) -> Line {
+        Line::new().until_column(self.arrow()).put(DIM, glyphs.empty_lanes())
+    }
+
+    fn beneath(&self, text: &Line, page: &mut Page<'_>) -> io::Result<()> {
+        let margin = self.margin(page.glyphs());
+        page.hanging_beside(margin.clone(), &margin, self.layer() + SPACE, text)
     }
 
     fn omitted(&self, count: usize, why: &str, page: &mut Page<'_>) -> io::Result<()> {
@@ -157,9 +174,9 @@ impl Columns {
         let line = Line::new()
             .fill(MARK)
             .right(DIM, glyphs.omitted(), self.frame)
-            .to_column(self.arrow())
+            .until_column(self.arrow())
             .put(DIM, glyphs.empty_lanes())
-            .to_column(self.layer())
+            .until_column(self.layer())
             .put(DIM, format!("{more}{why}"));
         page.line(&line)
     }
@@ -172,6 +189,8 @@ fn detail(event: &Event) -> Line {
     Line::new().put(style, &event.detail).join(" ", took)
 }
 
+/// The time since the line before; nothing where both are in one frame.
 fn delta(event: &Event, previous: Option<&Event>) -> String {
-    previous.map_or_else(String::new, |previous| format!("+{}", units::precise(event.at.since(previous.at))))
+    let other = previous.filter(|previous| (previous.seen, previous.at) != (event.seen, event.at));
+    other.map_or_else(String::new, |previous| format!("+{}", units::precise(event.at.since(previous.at))))
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The least width that anything is laid out for.
-pub(super) const MIN_WIDTH: usize = 40;
+pub(super) const MIN_WIDTH: usize = 60;
 /// Where the text of labelled paragraphs begins.
 const LABEL_COLUMN: usize = 10;
 
@@ -61,7 +61,7 @@ impl Line {
     }
 
     /// Spaces up to a column (from 0).
-    pub(super) fn to_column(self, column: usize) -> Self {
+    pub(super) fn until_column(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.width());
         self.fill(missing)
     }
@@ -79,9 +79,36 @@ impl Line {
         self.spans.is_empty()
     }
 
+    /// The columns that its widest word takes.
+    pub(super) fn widest_word(&self) -> usize {
+        let wide = |word: &Vec<Span>| word.iter().map(|span| span.text.trim_end_matches(' ').width()).sum();
+        words(self).iter().map(wide).max().unwrap_or_default()
+    }
+
+    /// The line within so many columns, with `end` where something had to go.
+    pub(super) fn cut(mut self, columns: usize, end: &str) -> Self {
+        let mut excess = self.width().saturating_sub(columns);
+        if excess == 0 {
+            return self;
+        }
+        excess += end.width();
+        while let Some(span) = self.spans.last_mut().filter(|_| excess > 0) {
+            match span.text.pop() {
+                Some(character) => excess = excess.saturating_sub(character.width().unwrap_or(0)),
+                None => drop(self.spans.pop()),
+            }
+        }
+        self.put(DIM, end)
+    }
+
     pub(super) fn width(&self) -> usize {
         self.spans.iter().map(|span| span.text.width()).sum()
     }
+}
+
+/// A label in the left margin, up to the column where its text begins.
+pub(super) fn label(label: &str) -> Line {
+    Line::new().text("  ").put(BOLD, label).until_column(LABEL_COLUMN)
 }
 
 /// Where lines go.
@@ -114,6 +141,7 @@ impl<'a> Page<'a> {
         let last = line.spans.len().saturating_sub(1);
         for (i, span) in line.spans.iter().enumerate() {
             let text = if i == last { span.text.trim_end_matches(' ') } else { &span.text };
+            let text = self.glyphs.spell(text);
             if self.colour && span.style != PLAIN {
                 write!(self.out, "{}{text}{:#}", span.style, span.style)?;
             } else {
@@ -125,10 +153,15 @@ impl<'a> Page<'a> {
 
     /// A body that begins after `lead`, at column `indent`, and hangs there when it does not fit in one line.
     pub(super) fn hanging(&mut self, lead: Line, indent: usize, body: &Line) -> io::Result<()> {
+        self.hanging_beside(lead, &Line::new(), indent, body)
+    }
+
+    /// The same, with a margin before the lines that follow the first.
+    pub(super) fn hanging_beside(&mut self, lead: Line, margin: &Line, indent: usize, body: &Line) -> io::Result<()> {
         let room = self.width.saturating_sub(indent).max(1);
         let mut lead = Some(lead);
         for wrapped in wrap(body, room) {
-            let mut line = lead.take().unwrap_or_default().to_column(indent);
+            let mut line = lead.take().unwrap_or_else(|| margin.clone()).until_column(indent);
             line.spans.extend(wrapped.spans);
             self.line(&line)?;
         }
@@ -140,7 +173,7 @@ impl<'a> Page<'a> {
 
     /// A paragraph with a label in the left margin; an empty label leaves the margin free.
     pub(super) fn labelled(&mut self, label: &str, body: &Line) -> io::Result<()> {
-        self.hanging(Line::new().text("  ").put(BOLD, label), LABEL_COLUMN, body)
+        self.hanging(self::label(label), LABEL_COLUMN, body)
     }
 
     /// Several paragraphs under one label, each after its own mark (`1.`, `•`).
@@ -151,10 +184,10 @@ impl<'a> Page<'a> {
         items: impl IntoIterator<Item = &'t str>,
     ) -> io::Result<()> {
         for (i, item) in items.into_iter().enumerate() {
-            let margin = Line::new().text("  ").put(BOLD, if i == 0 { label } else { "" });
+            let margin = self::label(if i == 0 { label } else { "" });
             let mark = marks(i);
             let indent = LABEL_COLUMN + if mark.is_empty() { 0 } else { mark.width() + 1 };
-            self.hanging(margin.to_column(LABEL_COLUMN).put(DIM, mark), indent, &Line::new().text(item))?;
+            self.hanging(margin.put(DIM, mark), indent, &Line::new().text(item))?;
         }
         Ok(())
     }
@@ -172,7 +205,7 @@ fn wrap(line: &Line, room: usize) -> Vec<Line> {
             used = 0;
         }
         for span in word {
-            used = push_broken(&mut wrapped, &mut current, used, span, room);
+            used = push_broken(&mut wrapped, &mut current, used, &span, room);
         }
     }
     if !current.is_empty() {
@@ -181,15 +214,17 @@ fn wrap(line: &Line, room: usize) -> Vec<Line> {
     wrapped
 }
 
-/// Appends a part of a word, going on in new lines where the room ends; says how much of the last line is used.
-fn push_broken(wrapped: &mut Vec<Line>, current: &mut Line, mut used: usize, span: Span, room: usize) -> usize {
+/// Appends a part of a word, going on in new lines where the room ends, if possible after punctuation; says how much of
+/// the last line is used.
+fn push_broken(wrapped: &mut Vec<Line>, current: &mut Line, mut used: usize, span: &Span, room: usize) -> usize {
     let mut text = String::new();
     for character in span.text.chars() {
         let wide = character.width().unwrap_or(0);
         if used + wide > room && character != ' ' {
-            current.spans.push(Span { style: span.style, text: std::mem::take(&mut text) });
+            let rest = text.rfind(['.', '-', '_', '/', ',', '=']).map_or_else(String::new, |at| text.split_off(at + 1));
+            current.spans.push(Span { style: span.style, text: std::mem::replace(&mut text, rest) });
             wrapped.push(std::mem::take(current));
-            used = 0;
+            used = text.width();
         }
         text.push(character);
         used += wide;
@@ -239,6 +274,7 @@ mod tests {
     #[test]
     fn a_word_too_long_for_the_line_is_broken() {
         assert_eq!(hanging(9, "", &Line::new().text("abcdefgh ij")), "    abcde\n    fgh\n    ij\n");
+        assert_eq!(hanging(14, "", &Line::new().text("north.example.org")), "    north.\n    example.\n    org\n");
     }
 
     #[test]
@@ -251,6 +287,13 @@ mod tests {
     fn a_word_that_changes_its_style_stays_together() {
         let body = Line::new().text("see ").put(BOLD, "frame").text("s 12");
         assert_eq!(hanging(13, "", &body), "    see\n    frames 12\n");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_with_a_sign() {
+        let line = || Line::new().text("one ").put(BOLD, "温度 two");
+        assert_eq!(shown(80, |page| page.line(&line().cut(8, "…")).unwrap()), "one 温…\n");
+        assert_eq!(shown(80, |page| page.line(&line().cut(12, "…")).unwrap()), "one 温度 two\n");
     }
 
     #[test]

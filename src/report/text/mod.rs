@@ -35,7 +35,7 @@ pub enum Pace {
 /// How the text is to look.
 #[derive(Clone, Copy, Debug)]
 pub struct TextOptions {
-    /// Columns of the terminal; not less than 40 are used.
+    /// Columns of the terminal; not less than 60 are used.
     pub width: usize,
     /// Whether to write colours (SGR sequences).
     pub colour: bool,
@@ -88,6 +88,7 @@ pub struct Text {
     held: VecDeque<Connection>,
     slowest: Slowest,
     legend: Legend,
+    last: Last,
 }
 
 /// Whether it has been said how inferred lines are marked: it is said once.
@@ -97,12 +98,27 @@ enum Legend {
     Said,
 }
 
+/// What was written last: blocks stand apart, lines together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Line,
+    Block,
+}
+
 impl Text {
     /// A report that looks as the options say.
     #[must_use]
     pub fn new(options: TextOptions) -> Self {
         let options = TextOptions { width: options.width.max(layout::MIN_WIDTH), ..options };
-        Self { options, seen: 0, held: VecDeque::new(), slowest: Slowest::default(), legend: Legend::Due }
+        Self {
+            options,
+            seen: 0,
+            held: VecDeque::new(),
+            slowest: Slowest::default(),
+            legend: Legend::Due,
+            last: Last::Nothing,
+        }
     }
 
     fn beyond_limit(&self) -> bool {
@@ -121,10 +137,18 @@ impl Text {
 
     fn tell(&mut self, connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
         if self.options.tells_in_full(connection) {
+            self.stand_apart(Last::Block, page)?;
             block::in_full(connection, &self.options, &mut self.legend, page)
         } else {
+            self.stand_apart(Last::Line, page)?;
             block::in_one_line(connection, page)
         }
+    }
+
+    fn stand_apart(&mut self, next: Last, page: &mut Page<'_>) -> io::Result<()> {
+        let last = std::mem::replace(&mut self.last, next);
+        let together = last == Last::Nothing || (last, next) == (Last::Line, Last::Line);
+        if together { Ok(()) } else { page.blank() }
     }
 
     fn tell_held(&mut self, page: &mut Page<'_>) -> io::Result<()> {
@@ -162,6 +186,7 @@ impl Format for Text {
         let failed_and_told = self.held.iter().filter(|held| held.outcome == Outcome::Failed).count();
         if self.options.pace == Pace::AtEnd {
             overview::header(capture, page)?;
+            self.last = Last::Block;
             if self.beyond_limit() {
                 overview::causes(summary, page)?;
             }
@@ -171,9 +196,11 @@ impl Format for Text {
             }
         }
         for group in groups {
+            self.stand_apart(Last::Block, page)?;
             block::group(group, page)?;
         }
         if self.options.pace == Pace::AtOnce {
+            self.stand_apart(Last::Block, page)?;
             overview::header(capture, page)?;
         }
         overview::summary(summary, page)?;

@@ -25,9 +25,14 @@ pub(super) fn header(capture: &Capture, page: &mut Page<'_>) -> io::Result<()> {
         .put(DIM, format!(", {} looked at", units::count(capture.frames_matched)))
         .join(dot, Line::new().text(units::size(capture.bytes)));
     if let (Some(first), Some(last)) = (capture.first, capture.last) {
-        let end =
-            if first.date() == last.date() { last.of_day() } else { format!("{} {}", last.date(), last.of_day()) };
-        let span = format!("{} {}{}{end} UTC", first.date(), first.of_day(), glyphs.until());
+        let end = if first.date() != last.date() {
+            format!("{}{} {}", glyphs.until(), last.date(), last.of_day())
+        } else if first.of_day() != last.of_day() {
+            format!("{}{}", glyphs.until(), last.of_day())
+        } else {
+            String::new()
+        };
+        let span = format!("{} {}{end} UTC", first.date(), first.of_day());
         facts = facts.join(dot, Line::new().text(span).put(DIM, format!(" ({})", units::human(last.since(first)))));
     }
     facts = facts.join(dot, Line::new().text(capture.link_types.join(", ")));
@@ -46,7 +51,7 @@ pub(super) fn header(capture: &Capture, page: &mut Page<'_>) -> io::Result<()> {
         let lead = Line::new().fill(INDENT).put(of_severity(Severity::Warning), "damaged");
         page.hanging(lead, LABELS, &Line::new().text(damage_sentence(damage)))?;
     }
-    page.blank()
+    Ok(())
 }
 
 /// Where the values of the header begin.
@@ -103,9 +108,9 @@ pub(super) fn summary(summary: &Summary, page: &mut Page<'_>) -> io::Result<()> 
     page.hanging(Line::new(), 0, &line)
 }
 
-/// How often each finding was the cause, the commonest first.
+/// How often each finding was the cause, the commonest first. Of a single connection its own block tells it.
 pub(super) fn causes(summary: &Summary, page: &mut Page<'_>) -> io::Result<()> {
-    if summary.causes.is_empty() {
+    if summary.causes.is_empty() || summary.connections < 2 {
         return Ok(());
     }
     let rows: Vec<_> =
@@ -136,6 +141,7 @@ pub(super) fn untold(summary: &Summary, told: usize, page: &mut Page<'_>) -> io:
     if parts.is_empty() {
         return Ok(());
     }
+    page.blank()?;
     let sentence = format!("Not told here: {}. All are in --format jsonl; --limit tells more.", parts.join(" and "));
     page.hanging(Line::new(), 0, &Line::new().put(DIM, sentence))
 }

@@ -2,6 +2,7 @@
 
 use crate::report::model::{Actor, Confidence, Event, Outcome, Severity};
 use anstyle::{AnsiColor, Color, Style};
+use std::borrow::Cow;
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const BOLD: Style = Style::new().bold();
@@ -80,6 +81,28 @@ impl Glyphs {
             Self::Unicode => unicode,
             Self::Ascii => ascii,
         }
+    }
+
+    /// Text in these glyphs. ASCII spells what the report's own sentences use, and marks the rest.
+    pub(super) fn spell(self, text: &str) -> Cow<'_, str> {
+        if self == Self::Unicode || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let ascii = |character| match character {
+            'µ' => 'u',
+            '–' | '—' => '-',
+            '…' => '.',
+            '→' => '>',
+            '’' | '‘' => '\'',
+            ascii if ascii.is_ascii() => ascii,
+            _ => '?',
+        };
+        Cow::Owned(text.chars().map(ascii).collect())
+    }
+
+    /// Where something was cut off.
+    pub(super) const fn cut(self) -> &'static str {
+        self.either("…", "...")
     }
 
     pub(super) const fn outcome(self, outcome: Outcome) -> &'static str {
