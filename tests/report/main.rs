@@ -249,6 +249,21 @@ mod in_text {
     }
 
     #[test]
+    fn an_event_is_told_as_it_happens() {
+        let mut out = Vec::new();
+        let live = Text::new(TextOptions { pace: Pace::AtOnce, events: true, ..DEFAULT });
+        let connection = samples::inferred_refusal();
+        for event in &connection.events[3..5] {
+            live.event("192.0.2.10:36661", event, &mut out).unwrap();
+        }
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "192.0.2.10:36661              6    0.043143  │◀────┤  tls   server_hello  TLS 1.3, TLS_AES_256_GCM_SHA384\n\
+             192.0.2.10:36661              6    0.043143  │◀╌╌╌╌┤ ~tls   encrypted_extensions  23 bytes\n"
+        );
+    }
+
+    #[test]
     fn a_long_story_is_cut_but_not_where_it_proves_something() {
         let mut long = samples::refused();
         let middle = long.events[3].clone();

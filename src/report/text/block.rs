@@ -2,7 +2,7 @@
 
 use super::events::story;
 use super::layout::{Line, Page, label};
-use super::style::{BOLD, DIM, of_confidence, of_outcome, of_severity};
+use super::style::{BOLD, DIM, PLAIN, of_confidence, of_outcome, of_severity};
 use super::{Legend, TextOptions};
 use crate::report::model::{
     Confidence, Connection, Finding, FrameList, Group, Mqtt, Phase, PhaseOutcome, Server, Severity, Tls,
@@ -62,7 +62,7 @@ pub(super) fn group(group: &Group, page: &mut Page<'_>) -> io::Result<()> {
     page.hanging(lead, VERDICT_COLUMN, &Line::new().put(BOLD, &group.message))?;
     let about = Line::new()
         .put(DIM, server(&group.server))
-        .join(dot, Line::new().put(DIM, format!("{} {}", group.code, group.id)))
+        .join(dot, Line::new().solid(DIM, &format!("{} {}", group.code, group.id)))
         .join(dot, Line::new().put(of_confidence(group.confidence), group.confidence.name()));
     page.hanging(Line::new(), VERDICT_COLUMN, &about)?;
     let bullet = page.glyphs().bullet();
@@ -88,20 +88,21 @@ fn verdict(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     page.hanging(lead, column, &Line::new().put(BOLD, &connection.headline))?;
     let mut about = Line::new();
     if let Some(phase) = connection.stopped_in {
-        about = about.put(DIM, "stopped in ").put(BOLD, phase.name());
+        about = about.solid(DIM, "stopped in ").put(BOLD, phase.name());
     }
     if let Some(cause) = connection.cause_finding() {
-        about = about.join(dot, Line::new().put(DIM, format!("{} {}", cause.code, cause.id)));
+        about = about.join(dot, Line::new().solid(DIM, &format!("{} {}", cause.code, cause.id)));
     }
     if let Some(confidence) = connection.confidence {
         about = about.join(dot, Line::new().put(of_confidence(confidence), confidence.name()));
     }
     page.hanging(Line::new(), column, &about)?;
+    let took = connection.timings.total.map_or_else(String::new, |total| units::human(total.0));
     let who = Line::new()
         .text(ends(connection, page))
-        .put(DIM, format!("{dot}{} {}", connection.started.date(), connection.started.of_day()))
-        .put(DIM, format!("{dot}{}", units::counted(connection.frames, "frame")))
-        .put(DIM, connection.timings.total.map_or_else(String::new, |t| format!("{dot}{}", units::human(t.0))));
+        .join(dot, Line::new().solid(DIM, &format!("{} {}", connection.started.date(), connection.started.of_day())))
+        .join(dot, Line::new().solid(DIM, &units::counted(connection.frames, "frame")))
+        .join(dot, Line::new().solid(DIM, &took));
     page.hanging(Line::new(), column, &who)
 }
 
@@ -141,7 +142,7 @@ fn phase_line(phase: &Phase) -> Line {
     let took = took.map_or_else(String::new, |took| format!(" {took}"));
     let name = phase.phase.name();
     match phase.outcome {
-        PhaseOutcome::Completed => Line::new().text(name).put(DIM, took),
+        PhaseOutcome::Completed => Line::new().text(name).solid(DIM, &took),
         PhaseOutcome::Failed => {
             let after = if took.is_empty() { took } else { format!(" after{took}") };
             Line::new().put(of_severity(Severity::Error), format!("{name} failed")).put(DIM, after)
@@ -153,8 +154,9 @@ fn phase_line(phase: &Phase) -> Line {
 
 fn layers(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     let dot = page.glyphs().dot();
-    let of =
-        |facts: Vec<String>| facts.into_iter().fold(Line::new(), |line, fact| line.join(dot, Line::new().text(fact)));
+    let of = |facts: Vec<String>| {
+        facts.into_iter().fold(Line::new(), |line, fact| line.join(dot, Line::new().solid(PLAIN, &fact)))
+    };
     if let Some(tls) = &connection.tls {
         page.labelled("tls", &of(tls_facts(tls)))?;
         for (who, chain) in [("server", &tls.certificates.server), ("client", &tls.certificates.client)] {

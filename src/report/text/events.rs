@@ -53,6 +53,15 @@ pub(super) fn story(
     page.blank()
 }
 
+/// One event by itself, among those of other connections.
+pub(super) fn as_it_happens(who: &str, event: &Event, page: &mut Page<'_>) -> io::Result<()> {
+    /// Of an IPv4 address with its port.
+    const WHO: usize = 21;
+    let columns = Columns { frame: 8, time: 10, delta: 0, kind: 0 };
+    let line = Line::new().left(PLAIN, who, WHO).join("", columns.lead(event, None, false, page.glyphs()));
+    page.line(&line.fill(SPACE).join("", detail(event)))
+}
+
 /// Which events are told: all of a short story; of a long one its beginning, its end and what proves the verdict.
 fn told(events: &[Event], proof: &BTreeSet<FrameRef>, verbose: bool) -> Vec<usize> {
     let count = events.len();
@@ -184,7 +193,7 @@ impl Columns {
 
 fn detail(event: &Event) -> Line {
     let took = event.until.map(|until| until.0.saturating_sub(event.ms.0)).filter(|took| *took > Duration::ZERO);
-    let took = took.map_or_else(Line::new, |took| Line::new().put(DIM, format!("(over {})", units::human(took))));
+    let took = took.map_or_else(Line::new, |took| Line::new().solid(DIM, &format!("(over {})", units::human(took))));
     let style = if event.observed { PLAIN } else { DIM };
     Line::new().put(style, &event.detail).join(" ", took)
 }

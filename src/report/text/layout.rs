@@ -12,6 +12,9 @@ pub(super) const MIN_WIDTH: usize = 60;
 /// Where the text of labelled paragraphs begins.
 const LABEL_COLUMN: usize = 10;
 
+/// A space at which no line is broken (U+00A0); it leaves as an ordinary one.
+const SOLID_SPACE: &str = "\u{a0}";
+
 /// A piece of a line. Its text is escaped.
 #[derive(Clone, Debug)]
 struct Span {
@@ -42,6 +45,11 @@ impl Line {
     /// Text as it is.
     pub(super) fn text(self, text: impl AsRef<str>) -> Self {
         self.put(PLAIN, text)
+    }
+
+    /// Text that stays in one piece when its line is wrapped, as `21 ms` should.
+    pub(super) fn solid(self, style: Style, text: &str) -> Self {
+        self.put(style, text.replace(' ', SOLID_SPACE))
     }
 
     /// Text at the right of a column of this width.
@@ -141,7 +149,7 @@ impl<'a> Page<'a> {
         let last = line.spans.len().saturating_sub(1);
         for (i, span) in line.spans.iter().enumerate() {
             let text = if i == last { span.text.trim_end_matches(' ') } else { &span.text };
-            let text = self.glyphs.spell(text);
+            let text = self.glyphs.spell(&text.replace(SOLID_SPACE, " ")).into_owned();
             if self.colour && span.style != PLAIN {
                 write!(self.out, "{}{text}{:#}", span.style, span.style)?;
             } else {
@@ -294,6 +302,17 @@ mod tests {
         let line = || Line::new().text("one ").put(BOLD, "温度 two");
         assert_eq!(shown(80, |page| page.line(&line().cut(8, "…")).unwrap()), "one 温…\n");
         assert_eq!(shown(80, |page| page.line(&line().cut(12, "…")).unwrap()), "one 温度 two\n");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn wrapping_loses_nothing_and_keeps_to_the_width(text in ".{0,120}", width in 20_usize..100) {
+            let told = shown(width, |page| page.hanging(Line::new(), 4, &Line::new().text(&text)).unwrap());
+            let visible = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            proptest::prop_assert_eq!(visible(&told), visible(&escape(&text)));
+            let by_character = |line: &str| line.chars().filter_map(UnicodeWidthChar::width).sum::<usize>();
+            proptest::prop_assert!(told.lines().all(|line| by_character(line) <= width));
+        }
     }
 
     #[test]

@@ -121,6 +121,14 @@ impl Text {
         }
     }
 
+    /// Writes one event of a connection that is still going on, on one line, however long; `who` tells connections apart.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn event(&self, who: &str, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        events::as_it_happens(who, event, &mut Page::new(out, &self.options))
+    }
+
     fn beyond_limit(&self) -> bool {
         self.seen > self.options.limit
     }

@@ -1,7 +1,7 @@
 //! What is said of the whole: the capture before everything, counts and tables after it.
 
 use super::layout::{Line, Page};
-use super::style::{BOLD, DIM, of_outcome, of_severity};
+use super::style::{BOLD, DIM, PLAIN, of_outcome, of_severity};
 use crate::report::model::{Capture, CaptureKind, Connection, Damage, Outcome, Severity, Summary};
 use crate::report::units;
 use std::collections::BTreeMap;
@@ -21,9 +21,10 @@ pub(super) fn header(capture: &Capture, page: &mut Page<'_>) -> io::Result<()> {
     };
     page.hanging(Line::new(), 0, &Line::new().put(DIM, what).put(BOLD, &capture.source))?;
     let mut facts = Line::new()
-        .text(units::counted(capture.frames, "frame"))
-        .put(DIM, format!(", {} looked at", units::count(capture.frames_matched)))
-        .join(dot, Line::new().text(units::size(capture.bytes)));
+        .solid(PLAIN, &units::counted(capture.frames, "frame"))
+        .put(DIM, ", ")
+        .solid(DIM, &format!("{} looked at", units::count(capture.frames_matched)))
+        .join(dot, Line::new().solid(PLAIN, &units::size(capture.bytes)));
     if let (Some(first), Some(last)) = (capture.first, capture.last) {
         let end = if first.date() != last.date() {
             format!("{}{} {}", glyphs.until(), last.date(), last.of_day())
@@ -33,7 +34,8 @@ pub(super) fn header(capture: &Capture, page: &mut Page<'_>) -> io::Result<()> {
             String::new()
         };
         let span = format!("{} {}{end} UTC", first.date(), first.of_day());
-        facts = facts.join(dot, Line::new().text(span).put(DIM, format!(" ({})", units::human(last.since(first)))));
+        facts = facts
+            .join(dot, Line::new().text(span).text(" ").solid(DIM, &format!("({})", units::human(last.since(first)))));
     }
     facts = facts.join(dot, Line::new().text(capture.link_types.join(", ")));
     page.hanging(Line::new(), INDENT, &facts)?;
@@ -63,7 +65,7 @@ fn counts(label: &str, counts: &BTreeMap<String, u64>, page: &mut Page<'_>) -> i
     }
     let body = by_count(counts)
         .into_iter()
-        .map(|(what, count)| Line::new().text(units::count(count)).put(DIM, format!(" {what}")))
+        .map(|(what, count)| Line::new().text(units::count(count)).solid(DIM, &format!(" {what}")))
         .fold(Line::new(), |line, next| line.join(", ", next));
     page.hanging(Line::new().fill(INDENT).put(DIM, label), LABELS, &body)
 }
@@ -103,7 +105,7 @@ pub(super) fn summary(summary: &Summary, page: &mut Page<'_>) -> io::Result<()> 
     let line = outcomes.fold(line, |line, &outcome| {
         let count = units::count(summary.outcome(outcome));
         let mark = glyphs.outcome(outcome);
-        line.join(glyphs.dot(), Line::new().put(of_outcome(outcome), format!("{mark} {count} {outcome}")))
+        line.join(glyphs.dot(), Line::new().solid(of_outcome(outcome), &format!("{mark} {count} {outcome}")))
     });
     page.hanging(Line::new(), 0, &line)
 }

@@ -127,12 +127,13 @@ impl Glyphs {
         self.either("→", "->")
     }
 
+    /// Between facts: what comes before it stays with it at the end of a line.
     pub(super) const fn dot(self) -> &'static str {
-        self.either(" · ", ", ")
+        self.either("\u{a0}· ", ", ")
     }
 
     pub(super) const fn then(self) -> &'static str {
-        self.either(" › ", " > ")
+        self.either("\u{a0}› ", "\u{a0}> ")
     }
 
     pub(super) const fn bullet(self) -> &'static str {
