@@ -1,1 +1,16 @@
-//! Stub.
+//! Reports: in come finished connections, out go text and JSON for people and programs.
+//!
+//! [`model`] is the contract; a [`Format`] renders it while connections are still coming, so that memory does not grow with
+//! the capture. Nothing here judges: what a report says was decided before.
+
+mod escape;
+mod format;
+mod json;
+pub mod model;
+mod text;
+pub mod units;
+
+pub use escape::escape;
+pub use format::Format;
+pub use json::{Json, JsonLines, schema};
+pub use text::{Glyphs, Pace, Teach, Text, TextOptions};

@@ -1,0 +1,89 @@
+//! The report as JSON, in one object or in lines, and its schema. Nothing is held back.
+
+use super::format::Format;
+use super::model::{Capture, Connection, Group, Report, SchemaId, Summary};
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// `json`: one object, one line a connection, so that the whole is valid JSON and yet can be read with grep and diff.
+/// Its connections are handed over in the order of their first frame.
+#[derive(Debug, Default)]
+pub struct Json {
+    written: u64,
+}
+
+impl Format for Json {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(b"{\"schema\":")?;
+        write_value(&SchemaId::V1, out)?;
+        out.write_all(b",\n\"connections\":[")
+    }
+
+    fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(if self.written == 0 { b"\n" } else { b",\n" })?;
+        self.written += 1;
+        write_value(connection, out)
+    }
+
+    fn finish(
+        &mut self,
+        capture: &Capture,
+        summary: &Summary,
+        groups: &[Group],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        out.write_all(if self.written == 0 { b"],\n\"groups\":" } else { b"\n],\n\"groups\":" })?;
+        write_value(&groups, out)?;
+        out.write_all(b",\n\"capture\":")?;
+        write_value(capture, out)?;
+        out.write_all(b",\n\"summary\":")?;
+        write_value(summary, out)?;
+        out.write_all(b"}\n")
+    }
+}
+
+/// `jsonl`: one line a connection, in the order of their ends, then one line with everything else.
+#[derive(Debug, Default)]
+pub struct JsonLines;
+
+impl Format for JsonLines {
+    fn begin(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
+        write_value(connection, out)?;
+        out.write_all(b"\n")
+    }
+
+    fn finish(
+        &mut self,
+        capture: &Capture,
+        summary: &Summary,
+        groups: &[Group],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct LastLine<'a> {
+            schema: SchemaId,
+            capture: &'a Capture,
+            summary: &'a Summary,
+            groups: &'a [Group],
+        }
+        write_value(&LastLine { schema: SchemaId::V1, capture, summary, groups }, out)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// The JSON Schema (draft 2020-12) that every report keeps; docs/report.schema.json is its copy.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report>();
+    schema.insert("title".to_owned(), SchemaId::V1.name().into());
+    schema.to_value()
+}
+
+fn write_value<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(out, value).map_err(io::Error::from)
+}
