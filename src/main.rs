@@ -1,3 +1,33 @@
 //! Arguments, one call into the library, exit status.
 
-fn main() {}
+use clap::{CommandFactory, Parser};
+use iotcap::cli::Cli;
+use std::io;
+use std::process::ExitCode;
+
+/// It could not be done.
+const EXIT_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run(&cli).unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("iotcap: {error:#}");
+        ExitCode::from(EXIT_ERROR)
+    })
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if cli.analyze.captures().is_empty() {
+        Cli::command().print_help()?;
+        return Ok(ExitCode::from(EXIT_ERROR));
+    }
+    iotcap::analyze::analyze(&cli.analyze)
+}
+
+/// Whoever read the output has seen enough: `iotcap … | head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,176 @@
+//! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
+
+use crate::analyzer::{Analyzer, Config};
+use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
+use crate::connection::{Record, Settings};
+use crate::decode::Interest;
+use crate::diagnosis::{CaptureState, Thresholds, diagnose};
+use crate::report::build::{self, CaptureFacts};
+use crate::report::model::{CaptureKind, Damage, Dropped, Outcome, Summary};
+use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
+use crate::source::bpf::FilterProgram;
+use crate::source::{self, Source};
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Analyses captures and tells what was found.
+///
+/// # Errors
+/// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
+pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
+    let mut source = source::open(&arguments.captures())?;
+    let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
+    let mut analyzer = Analyzer::new(config(&arguments.selection));
+    let mut told = Told::begin(outputs(&arguments.output)?)?;
+    while let Some(frame) = source.next_frame() {
+        if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) {
+            analyzer.push(&frame);
+            told.tell_all(&mut analyzer)?;
+        }
+    }
+    analyzer.finish();
+    told.tell_all(&mut analyzer)?;
+    let facts = capture_facts(source.as_ref(), &arguments.selection);
+    let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
+    let summary = told.finish(&capture)?;
+    Ok(exit_code(&summary, arguments.output.fail_on))
+}
+
+/// What the core is to look at.
+fn config(selection: &SelectionArgs) -> Config {
+    let any_port = selection.filter.is_some();
+    let ports = if any_port { Vec::new() } else { selection.ports.clone() };
+    Config {
+        interest: Interest { ports, ipv6: selection.ipv6 || any_port, dns: !selection.no_dns },
+        connection: Settings { ports: selection.ports.clone(), any_port, ..Settings::default() },
+        ..Config::default()
+    }
+}
+
+/// The connections told so far, in every format that was asked for.
+struct Told {
+    outputs: Vec<Output>,
+    summary: Summary,
+    thresholds: Thresholds,
+}
+
+/// A format and where it goes.
+struct Output {
+    format: Box<dyn Format>,
+    to: Box<dyn Write>,
+    name: String,
+}
+
+impl Told {
+    fn begin(mut outputs: Vec<Output>) -> Result<Self> {
+        for output in &mut outputs {
+            output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(Self { outputs, summary: Summary::default(), thresholds: Thresholds::default() })
+    }
+
+    fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        while let Some(record) = analyzer.poll() {
+            self.tell(&record)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, record: &Record) -> Result<()> {
+        let verdict = diagnose(record, CaptureState::default(), &self.thresholds);
+        let connection = build::connection(record, &verdict);
+        self.summary.count(&connection);
+        for output in &mut self.outputs {
+            output.format.connection(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, capture: &crate::report::model::Capture) -> Result<Summary> {
+        for output in &mut self.outputs {
+            let written = output.format.finish(capture, &self.summary, &[], &mut output.to).and_then(|()| output.to.flush());
+            written.with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(self.summary)
+    }
+}
+
+fn cannot_write(name: &str) -> String {
+    format!("cannot write to {name}")
+}
+
+fn outputs(arguments: &OutputArgs) -> Result<Vec<Output>> {
+    let mut outputs = Vec::new();
+    if !(arguments.quiet && arguments.format == FormatName::Text) {
+        let to = Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout())));
+        let terminal = io::stdout().is_terminal();
+        outputs.push(Output { format: format(arguments.format, arguments, terminal), to, name: "standard output".to_owned() });
+    }
+    for target in &arguments.reports {
+        let name = target.path.display().to_string();
+        let file = File::create(&target.path).with_context(|| cannot_write(&name))?;
+        outputs.push(Output { format: format(target.format, arguments, false), to: Box::new(BufWriter::new(file)), name });
+    }
+    Ok(outputs)
+}
+
+fn format(name: FormatName, arguments: &OutputArgs, terminal: bool) -> Box<dyn Format> {
+    match name {
+        FormatName::Json => Box::new(Json::default()),
+        FormatName::Jsonl => Box::new(JsonLines),
+        FormatName::Text => Box::new(Text::new(TextOptions {
+            width: if terminal { terminal_width() } else { TextOptions::default().width },
+            colour: terminal,
+            glyphs: Glyphs::Unicode,
+            verbose: arguments.verbose > 0,
+            limit: arguments.limit,
+            pace: Pace::AtEnd,
+            ..TextOptions::default()
+        })),
+    }
+}
+
+/// Columns of the terminal; very wide ones are not used to their end, since long lines read badly.
+fn terminal_width() -> usize {
+    const WIDEST: usize = 140;
+    terminal_size::terminal_size().map_or(TextOptions::default().width, |(width, _)| usize::from(width.0).min(WIDEST))
+}
+
+fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts {
+    let info = source.info();
+    let several = info.sources.len() > 1;
+    CaptureFacts {
+        sources: info.sources.clone(),
+        kind: CaptureKind::File,
+        link_types: info.link_types.clone(),
+        frames: info.frames,
+        filter: Some(selection.filter.clone().unwrap_or_else(|| default_filter(selection))),
+        dropped: Dropped { kernel: info.dropped.kernel, interface: info.dropped.interface },
+        damaged: info.damaged.first().map(|damage| Damage {
+            file: several.then(|| u32::from(damage.after.file()) + 1),
+            offset: Some(damage.offset),
+            after_frame: Some(damage.after.number()),
+            what: damage.fault.to_string(),
+            more: info.damaged.len() as u64 - 1 + info.omitted.damaged,
+        }),
+        secrets: 0,
+    }
+}
+
+/// The default filter in libpcap's words: it is a test after decoding, which this describes.
+fn default_filter(selection: &SelectionArgs) -> String {
+    let ports: Vec<String> = selection.ports.iter().map(|port| format!("tcp port {port}")).collect();
+    let ports = if ports.len() > 1 { format!("({})", ports.join(" or ")) } else { ports.join("") };
+    if selection.ipv6 { ports } else { format!("ip and {ports}") }
+}
+
+fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
+    let bad = match fail_on {
+        FailOn::Never => 0,
+        FailOn::Failed => summary.outcome(Outcome::Failed),
+        FailOn::Degraded => summary.outcome(Outcome::Failed) + summary.outcome(Outcome::Degraded),
+    };
+    if bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

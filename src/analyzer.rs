@@ -1,0 +1,188 @@
+//! The face of the core: frames in, finished connections out.
+//!
+//! ```text
+//! push(frame) … advance(now) … poll() → finished connection … finish() … poll() … stats()
+//! ```
+//!
+//! [`Analyzer::push`] takes the frames in the order of the capture; [`Analyzer::poll`] gives the connections that are
+//! over, in the order of their ends. [`Analyzer::advance`] lets time pass on a quiet link. Nothing here asks a clock.
+
+use crate::connection::{Connection, Context, Ending, Record, Settings};
+use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, SkipCounts};
+use crate::flow::{self, Left, Table};
+use crate::frame::Frame;
+use crate::net::FlowKey;
+use crate::segment::{Segment, TcpFlags};
+use crate::time::Timestamp;
+use std::collections::VecDeque;
+
+/// What bounds the analysis and what it looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Which frames are looked at.
+    pub interest: Interest,
+    /// What bounds decoding.
+    pub decode: crate::decode::Limits,
+    /// What bounds the table.
+    pub flow: flow::Limits,
+    /// How a connection is analysed, and its bounds.
+    pub connection: Settings,
+}
+
+/// What went through the analyzer so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames that were pushed.
+    pub frames: u64,
+    /// Bytes captured in them.
+    pub bytes: u64,
+    /// Frames that belong to a connection that is told (or to what explains one).
+    pub frames_matched: u64,
+    /// When the first frame was captured.
+    pub first: Option<Timestamp>,
+    /// When the last one was.
+    pub last: Option<Timestamp>,
+    /// What the table of flows did.
+    pub table: flow::Counts,
+}
+
+/// Puts connections together.
+#[derive(Debug)]
+pub struct Analyzer {
+    decoder: Decoder,
+    core: Core,
+}
+
+/// All but the decoder, whose buffer a segment may borrow.
+#[derive(Debug)]
+struct Core {
+    table: Table,
+    context: Context,
+    finished: VecDeque<Record>,
+    stats: Stats,
+    /// The latest time seen: expiry never goes back when a capture's clock does.
+    now: Option<Timestamp>,
+}
+
+impl Analyzer {
+    /// An analyzer that has seen nothing.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let core = Core {
+            table: Table::new(config.flow),
+            context: Context::new(config.connection),
+            finished: VecDeque::new(),
+            stats: Stats::default(),
+            now: None,
+        };
+        Self { decoder: Decoder::new(config.interest, config.decode), core }
+    }
+
+    /// Takes the next frame of the capture.
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        let Self { decoder, core } = self;
+        core.count(frame);
+        match decoder.decode(frame) {
+            Decoded::Segment(segment) => core.handle_segment(&segment),
+            Decoded::IcmpError(error) => core.handle_icmp(error),
+            Decoded::Dns(message) => core.handle_dns(message),
+            Decoded::Skipped(_) => {}
+        }
+    }
+
+    /// Lets the capture's time pass without a frame: what is over by then is told.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.core.advance(now);
+    }
+
+    /// The next connection that is over.
+    pub fn poll(&mut self) -> Option<Record> {
+        self.core.finished.pop_front()
+    }
+
+    /// Ends the capture: all connections that are left are told.
+    pub fn finish(&mut self) {
+        for left in self.core.table.drain() {
+            self.core.tell(left);
+        }
+    }
+
+    /// What went through so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats { table: *self.core.table.counts(), ..self.core.stats }
+    }
+
+    /// The frames that were passed over, by reason.
+    #[must_use]
+    pub const fn skipped(&self) -> &SkipCounts {
+        self.decoder.skipped()
+    }
+}
+
+impl Core {
+    fn count(&mut self, frame: &Frame<'_>) {
+        self.stats.frames += 1;
+        self.stats.bytes += frame.data.len() as u64;
+        self.stats.first.get_or_insert(frame.at);
+        self.stats.last = Some(frame.at);
+        self.advance(frame.at);
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        if self.now.is_some_and(|latest| now <= latest) {
+            return;
+        }
+        self.now = Some(now);
+        while let Some(left) = self.table.poll_expired(now) {
+            self.tell(left);
+        }
+    }
+
+    fn handle_segment(&mut self, segment: &Segment<'_>) {
+        self.stats.frames_matched += 1;
+        let key = FlowKey::new(segment.source, segment.destination);
+        let Some(slot) = self.table.find(&key) else { return self.open(key, segment) };
+        let Some(connection) = self.table.connection(slot) else { return };
+        if connection.starts_anew(segment) {
+            if let Some(left) = self.table.replace(&key) {
+                self.tell(left);
+            }
+            return self.open(key, segment);
+        }
+        let was_closed = connection.is_closed();
+        connection.handle_segment(segment, &mut self.context);
+        if connection.is_closed() && !was_closed {
+            self.table.note_closed(slot);
+        }
+    }
+
+    fn open(&mut self, key: FlowKey, segment: &Segment<'_>) {
+        if !segment.flags.contains(TcpFlags::SYN) && self.table.is_straggler(&key) {
+            return;
+        }
+        let connection = Connection::open(segment, &mut self.context);
+        if let Some(left) = self.table.insert(key, connection) {
+            self.tell(left);
+        }
+    }
+
+    fn handle_icmp(&mut self, error: IcmpError) {
+        let key = FlowKey::new(error.quoted_source, error.quoted_destination);
+        if let Some(slot) = self.table.find(&key)
+            && let Some(connection) = self.table.connection(slot)
+        {
+            self.stats.frames_matched += 1;
+            connection.handle_icmp(error);
+        }
+    }
+
+    fn handle_dns(&mut self, message: DnsMessage) {
+        self.context.names.learn(message);
+    }
+
+    fn tell(&mut self, (connection, ending): Left) {
+        debug_assert!(ending != Ending::Closed || connection.is_closed());
+        self.finished.push_back(connection.finish(ending, &mut self.context));
+    }
+}

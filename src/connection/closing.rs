@@ -1,0 +1,134 @@
+//! Who closed a connection, and how: the sender of the first sign of it, unless something on the path forged that sign.
+
+use crate::decode::IcmpError;
+use crate::event::By;
+use crate::evidence::{Basis, Confidence};
+use crate::net::Side;
+use crate::stream::Moment;
+use crate::timeline::{CloseHow, Closed};
+use crate::{mqtt, tcp, tls};
+use std::time::Duration;
+
+/// A time to live that differs by more than this from the sender's other frames was set by somebody else: routes
+/// change by a hop or two.
+const HOPS: u8 = 3;
+
+/// Below this the far end may be as near as the capture, and times tell nothing.
+const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
+
+/// The first sign of closing; none while the connection is open.
+pub(super) fn closed(
+    tcp: &tcp::Facts,
+    tls: Option<&tls::Facts>,
+    mqtt: Option<&mqtt::Facts>,
+    unreachable: Option<&IcmpError>,
+) -> Option<Closed> {
+    let mut signs: Vec<Sign> = Side::BOTH.into_iter().flat_map(|side| signs_of(side, tcp, tls, mqtt)).collect();
+    signs.extend(unreachable.filter(|_| tcp.established.is_none()).map(|error| Sign {
+        at: Moment::new(error.at, error.frame),
+        by: By::Path,
+        what: Mark::Unreachable,
+        basis: Basis::Observed,
+    }));
+    let first = signs.iter().min_by_key(|sign| (sign.at, sign.what))?;
+    // An error that is followed by a working handshake closed nothing; one that ended the attempt did.
+    let how = match first.what {
+        Mark::FatalAlert => Some(CloseHow::Alert),
+        Mark::Unreachable => None,
+        _ => how_tcp_ended(tcp, first.by),
+    };
+    Some(Closed { by: first.by, how, at: first.at, basis: first.basis })
+}
+
+/// A sign that somebody closes.
+struct Sign {
+    at: Moment,
+    by: By,
+    what: Mark,
+    basis: Basis,
+}
+
+/// What the sign was; where one frame holds several, the first of these counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Disconnect,
+    FatalAlert,
+    CloseNotify,
+    Fin,
+    Reset,
+    Unreachable,
+}
+
+fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option<&mqtt::Facts>) -> Vec<Sign> {
+    let facts = tcp.side(side);
+    let mut signs = Vec::new();
+    let mut add = |at: Moment, by: By, what: Mark, basis: Basis| signs.push(Sign { at, by, what, basis });
+    if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]) {
+        add(mark.at, side.into(), Mark::Disconnect, mark.basis);
+    }
+    for seen in tls.into_iter().flat_map(|tls| &tls.alerts).filter(|seen| seen.by == side) {
+        match seen.alert {
+            Some(alert) if alert.is_fatal() => add(seen.at, side.into(), Mark::FatalAlert, seen.basis),
+            Some(_) => {}
+            // What an encrypted alert says is not known; hardly any but closing ones are ever sent.
+            None => add(seen.at, side.into(), Mark::CloseNotify, seen.basis),
+        }
+    }
+    if let Some(mark) = tls.and_then(|tls| tls.close_notify[side]) {
+        add(mark.at, side.into(), Mark::CloseNotify, mark.basis);
+    }
+    if let Some(fin) = facts.fin {
+        add(fin.at, side.into(), Mark::Fin, Basis::Observed);
+    }
+    if let Some(reset) = facts.reset.filter(tcp::Reset::closes) {
+        match forgery(side, &reset, tcp) {
+            Some(confidence) => add(reset.at, By::Path, Mark::Reset, Basis::Inferred(confidence)),
+            None => add(reset.at, side.into(), Mark::Reset, Basis::Observed),
+        }
+    }
+    signs
+}
+
+/// Whether something on the path sent this reset in the side's name: it came sooner than the side could have known, or
+/// with another time to live than its frames have.
+pub(super) fn forgery(side: Side, reset: &tcp::Reset, tcp: &tcp::Facts) -> Option<Confidence> {
+    let facts = tcp.side(side);
+    let other_ttl = facts.ttl.is_some_and(|ttl| reset.ttl.abs_diff(ttl.first).min(reset.ttl.abs_diff(ttl.last)) > HOPS);
+    let there_and_back = match side {
+        Side::Server => tcp.handshake.to_server,
+        Side::Client => tcp.handshake.to_client,
+    };
+    let too_soon = there_and_back
+        .filter(|round_trip| *round_trip >= SHORTEST_ROUND_TRIP)
+        .zip(reset.since_peer)
+        .is_some_and(|(round_trip, since)| since < round_trip / 2 && answers_the_peer(side, reset, tcp));
+    (other_ttl || too_soon).then_some(Confidence::Likely)
+}
+
+/// Whether the reset answers the last segment of the other side, so that the time since then must be a round trip.
+///
+/// A reset that a side sends by itself may come at any time; one that answers data comes where that side has sent
+/// nothing else since.
+fn answers_the_peer(side: Side, reset: &tcp::Reset, tcp: &tcp::Facts) -> bool {
+    let peer_data = tcp.side(side.peer()).last_data;
+    let own_last = tcp.side(side).last_data;
+    match (peer_data, own_last) {
+        (Some(peer), Some(own)) => peer > own && peer <= reset.at,
+        (Some(peer), None) => peer <= reset.at,
+        (None, _) => false,
+    }
+}
+
+/// FIN or RST, whichever that side sent first.
+fn how_tcp_ended(tcp: &tcp::Facts, by: By) -> Option<CloseHow> {
+    let Some(side) = by.side() else { return Some(CloseHow::Rst) };
+    let facts = tcp.side(side);
+    let fin = facts.fin.map(|fin| fin.at);
+    let reset = facts.reset.filter(tcp::Reset::closes).map(|reset| reset.at);
+    match (fin, reset) {
+        (Some(fin), Some(reset)) if reset < fin => Some(CloseHow::Rst),
+        (Some(_), _) => Some(CloseHow::Fin),
+        (None, Some(_)) => Some(CloseHow::Rst),
+        (None, None) => None,
+    }
+}

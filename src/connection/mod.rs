@@ -1,0 +1,157 @@
+//! One connection: the layers' trackers joined, their events in one log. Glue without a logic of its own.
+//!
+//! Segments come in; [`Connection::finish`] gives the [`Record`] that is left when it is over.
+
+mod closing;
+mod layers;
+mod milestones;
+mod record;
+
+pub use layers::{PortKind, Settings};
+pub use record::{Ending, Record};
+
+use crate::decode::IcmpError;
+use crate::event::{By, Event, EventLog, Kind};
+use crate::names::{Names, Resolution};
+use crate::net::{Endpoint, PerSide, Side};
+use crate::segment::{Segment, TcpFlags};
+use crate::stream::Moment;
+use crate::{tcp, tls};
+use layers::{Layers, Stack};
+use std::sync::Arc;
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Context {
+    /// How connections are analysed.
+    pub settings: Settings,
+    /// Certificates that were seen: the same bytes are parsed once.
+    pub certificates: tls::CertificateStore,
+    /// Names of servers, from DNS.
+    pub names: Names,
+}
+
+impl Context {
+    /// A context that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { certificates: tls::CertificateStore::default(), names: Names::default(), settings }
+    }
+}
+
+/// A connection that is being watched.
+#[derive(Debug)]
+pub struct Connection {
+    endpoints: PerSide<Endpoint>,
+    first: Moment,
+    last: Moment,
+    /// The place of its first frame among all frames of the capture.
+    ordinal: u64,
+    tcp: tcp::Tracker,
+    layers: Layers,
+    events: EventLog,
+    /// The first ICMP error about it.
+    unreachable: Option<IcmpError>,
+    resolution: Option<Arc<Resolution>>,
+}
+
+impl Connection {
+    /// A connection that begins with this segment, the `ordinal`th frame of the capture.
+    #[must_use]
+    pub fn open(segment: &Segment<'_>, ordinal: u64, context: &mut Context) -> Self {
+        let endpoints = sides(segment, &context.settings);
+        let now = Moment::new(segment.at, segment.frame);
+        let resolution = context.names.resolution(endpoints.client.address, endpoints.server.address).cloned();
+        let mut connection = Self {
+            endpoints,
+            first: now,
+            last: now,
+            ordinal,
+            tcp: tcp::Tracker::new(context.settings.tcp),
+            layers: Layers::new(context.settings.kind_of(endpoints.server.port)),
+            events: EventLog::new(context.settings.events),
+            unreachable: None,
+            resolution,
+        };
+        connection.handle_segment(segment, context);
+        connection
+    }
+
+    /// Takes a segment of this connection.
+    pub fn handle_segment(&mut self, segment: &Segment<'_>, context: &mut Context) {
+        self.last = Moment::new(segment.at, segment.frame);
+        let side = if segment.source == self.endpoints.client { Side::Client } else { Side::Server };
+        let Self { tcp, layers, events, .. } = self;
+        tcp.handle_segment(side, segment, &mut Stack { layers, events, context });
+    }
+
+    /// Takes a report that one of its segments did not get through.
+    pub fn handle_icmp(&mut self, error: IcmpError) {
+        let at = Moment::new(error.at, error.frame);
+        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error.clone())));
+        self.last = at;
+        self.unreachable.get_or_insert(error);
+    }
+
+    /// Whether this segment begins another connection between the same endpoints.
+    #[must_use]
+    pub fn starts_anew(&self, segment: &Segment<'_>) -> bool {
+        if !segment.flags.contains(TcpFlags::SYN) {
+            return false;
+        }
+        let side = if segment.source == self.endpoints.client { Side::Client } else { Side::Server };
+        self.tcp.starts_anew(side, segment)
+    }
+
+    /// Whether both sides have closed, or one has reset it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.tcp.is_closed()
+    }
+
+    /// Whether the handshake of TCP was completed, or data came without one.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
+        self.tcp.is_established()
+    }
+
+    /// Its last frame so far.
+    #[must_use]
+    pub const fn last(&self) -> Moment {
+        self.last
+    }
+
+    /// Its story so far.
+    #[must_use]
+    pub const fn events(&self) -> &EventLog {
+        &self.events
+    }
+
+    /// Ends it: what waited for more is settled, and the record of it is left.
+    #[must_use]
+    pub fn finish(mut self, ending: Ending, context: &mut Context) -> Record {
+        let Self { tcp, layers, events, .. } = &mut self;
+        tcp.finish(&mut Stack { layers, events, context });
+        layers.finish(self.last, events, context);
+        Record::new(self, ending)
+    }
+}
+
+/// Which end is the client: the sender of the SYN; without one, the side whose port is not a server's.
+fn sides(segment: &Segment<'_>, settings: &Settings) -> PerSide<Endpoint> {
+    let (source, destination) = (segment.source, segment.destination);
+    let from_client = if segment.flags.contains(TcpFlags::SYN) {
+        !segment.flags.contains(TcpFlags::ACK)
+    } else {
+        match (settings.is_named(source.port), settings.is_named(destination.port)) {
+            (true, false) => false,
+            (false, true) => true,
+            _ => source.port > destination.port,
+        }
+    };
+    if from_client {
+        PerSide { client: source, server: destination }
+    } else {
+        PerSide { client: destination, server: source }
+    }
+}

@@ -1,0 +1,29 @@
+//! Where a connection stopped, who ended it, why, and what to do: findings from rules, and one verdict from findings.
+//!
+//! A finished [`Record`] comes in; a [`Verdict`] goes out. Rules are pure; nothing here reads bytes of traffic.
+
+pub mod doc;
+mod finding;
+mod headline;
+mod rule;
+pub mod rules;
+mod service;
+mod thresholds;
+mod verdict;
+
+pub use finding::{Finding, Severity};
+pub use rule::{CaptureState, Case, Rule};
+pub use service::Service;
+pub use thresholds::Thresholds;
+pub use verdict::{Judged, Outcome, Verdict};
+
+use crate::connection::Record;
+
+/// The verdict on one connection.
+#[must_use]
+pub fn diagnose(record: &Record, capture: CaptureState, thresholds: &Thresholds) -> Verdict {
+    let service = record.server_name().and_then(Service::of);
+    let case = Case { record, capture, service, thresholds };
+    let found = rules::ALL.iter().filter_map(|rule| Some(Judged { rule, finding: (rule.check)(&case)? })).collect();
+    Verdict::from_findings(record, capture, found)
+}

@@ -1,0 +1,67 @@
+//! Where "slow", "lossy" and "soon" begin. Each can be set in the configuration file.
+
+use std::time::Duration;
+
+/// The thresholds of the findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// A handshake round trip above this is `slow-network`. A geostationary satellite takes 600 ms; a good LTE cell 50 ms.
+    pub slow_round_trip: Duration,
+    /// A client that takes longer than this from the server's flight to its own is `slow-client`. A Cortex-M without
+    /// hardware support takes some seconds for RSA-2048.
+    pub slow_client: Duration,
+    /// A server that takes longer than this beyond the round trip to answer in the handshake is `slow-server`.
+    pub slow_server: Duration,
+    /// A CONNACK that takes longer than this beyond the round trip is `slow-connack`.
+    pub slow_connack: Duration,
+    /// A DNS answer that takes longer than this is `slow-name`.
+    pub slow_name: Duration,
+    /// A share of segments sent again above this, in percent of those with data, is `packet-loss`.
+    pub loss_percent: u32,
+    /// And at least so many of them: one lost segment of five is no loss rate.
+    pub loss_segments: u32,
+    /// A window that stays closed for longer than this is `zero-window-stall`.
+    pub zero_window: Duration,
+    /// A server certificate that ends sooner than this is `server-certificate-expires-soon`.
+    pub certificate_expires_soon: Duration,
+    /// A QoS 1 or 2 PUBLISH without its acknowledgment after this is `puback-missing`.
+    pub acknowledgment: Duration,
+    /// A request without any record of the server after this is `server-silent`.
+    pub server_silent: Duration,
+    /// Silence before a reset or a death above this may have been an idle timer on the path.
+    pub idle: Duration,
+    /// So many connection attempts of one client within [`Self::storm_window`] are a `reconnect-storm`.
+    pub storm_attempts: u32,
+    /// The window for [`Self::storm_attempts`].
+    pub storm_window: Duration,
+    /// Refused CONNECTs from one source within a second above this are `throttled`.
+    pub throttled_connects: u32,
+    /// A session taken over ends within this of the other one's CONNECT.
+    pub takeover: Duration,
+    /// A SYN without an answer for so long makes the connection stuck.
+    pub stuck: Duration,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            slow_round_trip: Duration::from_millis(500),
+            slow_client: Duration::from_secs(2),
+            slow_server: Duration::from_secs(1),
+            slow_connack: Duration::from_secs(2),
+            slow_name: Duration::from_secs(1),
+            loss_percent: 5,
+            loss_segments: 3,
+            zero_window: Duration::from_secs(2),
+            certificate_expires_soon: Duration::from_secs(14 * 86_400),
+            acknowledgment: Duration::from_secs(10),
+            server_silent: Duration::from_secs(5),
+            idle: Duration::from_secs(2),
+            storm_attempts: 8,
+            storm_window: Duration::from_secs(10),
+            throttled_connects: 10,
+            takeover: Duration::from_secs(1),
+            stuck: Duration::from_secs(7),
+        }
+    }
+}

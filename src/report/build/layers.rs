@@ -1,0 +1,102 @@
+//! What TCP, TLS and MQTT did, in the words of the report.
+
+use crate::connection::Record;
+use crate::net::Side;
+use crate::report::model::{self, Millis, PerSide};
+use crate::tls::certificate::Certificate;
+use crate::{mqtt, tcp, tls};
+
+pub(super) fn vantage(vantage: tcp::Vantage) -> model::Vantage {
+    match vantage {
+        tcp::Vantage::Client => model::Vantage::Client,
+        tcp::Vantage::Server => model::Vantage::Server,
+        tcp::Vantage::Between => model::Vantage::Between,
+        tcp::Vantage::Unknown => model::Vantage::Unknown,
+    }
+}
+
+pub(super) fn tcp(facts: &tcp::Facts) -> model::Tcp {
+    let (client, server) = (&facts.client, &facts.server);
+    // Seen from one place, the round trip to the far side is the one that says something.
+    let round_trip = client.round_trip.into_iter().chain(server.round_trip).max_by_key(|round_trip| round_trip.median);
+    model::Tcp {
+        history: facts.history.to_string(),
+        completeness: facts.completeness.0,
+        rtt: round_trip.map(|round_trip| model::RoundTrips {
+            min: Millis(round_trip.min),
+            median: Millis(round_trip.median),
+            max: Millis(round_trip.max),
+        }),
+        retransmissions: PerSide { client: client.retransmissions.total(), server: server.retransmissions.total() },
+        duplicate_acks: client.duplicate_acks + server.duplicate_acks,
+        out_of_order: client.out_of_order + server.out_of_order,
+        zero_window: client.zero_windows.segments + server.zero_windows.segments,
+        missed_bytes: client.missed_bytes + server.missed_bytes,
+        mss: PerSide { client: client.syn.and_then(|syn| syn.mss), server: server.syn.and_then(|syn| syn.mss) },
+    }
+}
+
+pub(super) fn tls(facts: &tls::Facts) -> model::Tls {
+    let offer = facts.client_hello.as_deref();
+    let texts = |list: &[String]| list.to_vec();
+    model::Tls {
+        version: facts.version().map(|version| version.to_string()),
+        offered_versions: offer.map(|hello| hello.versions.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        cipher: facts.cipher().map(|cipher| cipher.to_string()),
+        offered_ciphers: offer.map(|hello| hello.ciphers.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        group: facts.group.map(|group| group.to_string()),
+        server_name: offer.and_then(|hello| hello.server_name.clone()),
+        alpn: facts.alpn.as_deref().map(str::to_owned),
+        alpn_offered: offer.map(|hello| texts(&hello.alpn)).unwrap_or_default(),
+        resumed: facts.resumed.is_resumed(),
+        hello_retry: facts.server_hello.as_ref().map(|_| facts.hello_retry.is_some()).or(facts.hello_retry.as_ref().map(|_| true)),
+        ja3: offer.map(|hello| hello.ja3.clone()),
+        ja4: offer.map(|hello| hello.ja4.clone()),
+        history: facts.history.as_str().to_owned(),
+        certificates: PerSide { client: chain(facts, Side::Client), server: chain(facts, Side::Server) },
+        client_certificate: match facts.client_certificate.0 {
+            tls::ClientCertificate::Unknown => model::ClientCertificate::Unknown,
+            tls::ClientCertificate::NotRequested => model::ClientCertificate::NotRequested,
+            tls::ClientCertificate::Missing => model::ClientCertificate::Missing,
+            tls::ClientCertificate::Sent => model::ClientCertificate::Sent,
+        },
+        alerts: facts.alerts.iter().map(alert).collect(),
+        decrypted: facts.decrypted,
+    }
+}
+
+fn chain(facts: &tls::Facts, side: Side) -> Vec<model::Certificate> {
+    facts.certificates.of(side).into_iter().flat_map(|chain| chain.iter()).map(|certificate| self::certificate(certificate)).collect()
+}
+
+fn certificate(certificate: &Certificate) -> model::Certificate {
+    let known = certificate.error.is_none();
+    let time = |seconds| known.then(|| model::Time::from_secs(seconds));
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    model::Certificate {
+        subject: certificate.subject.clone(),
+        issuer: certificate.issuer.clone(),
+        serial: certificate.serial.clone(),
+        not_before: time(certificate.not_before),
+        not_after: time(certificate.not_after),
+        names: certificate.names().collect(),
+        key: text(&certificate.key),
+        signature: text(&certificate.signature),
+        sha256: certificate.sha256.clone(),
+    }
+}
+
+fn alert(seen: &tls::AlertSeen) -> model::TlsAlert {
+    model::TlsAlert {
+        by: seen.by.into(),
+        level: seen.alert.map(|alert| alert.level.to_string()),
+        description: seen.alert.map(|alert| alert.description.to_string()),
+        encrypted: seen.encrypted,
+        seen: seen.at.frame.into(),
+        observed: seen.basis.is_observed(),
+    }
+}
+
+pub(super) fn mqtt(_facts: &mqtt::Facts, _record: &Record) -> Option<model::Mqtt> {
+    None
+}

@@ -1,0 +1,139 @@
+//! iotcap against tshark: the same handshake messages in the same frames, the same versions, suites, names and alerts.
+//!
+//! Runs over all recorded fixtures, and over the folder of public captures that IOTCAP_CORPUS names. Differences that
+//! stand in docs/oracle.md with their reason are listed in [`KNOWN_DIFFERENCES`]; any other one fails.
+
+mod support;
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use support::{corpus, have, recorded_fixtures, report, tshark};
+
+/// Captures on which the two differ, each explained in docs/oracle.md.
+const KNOWN_DIFFERENCES: &[&str] = &[];
+
+#[test]
+fn handshakes_of_the_fixtures_agree_with_tshark() {
+    if have("tshark") {
+        let captures = recorded_fixtures().into_iter().map(|folder| folder.join("capture.pcapng")).collect();
+        assert_agreement(captures);
+    }
+}
+
+#[test]
+fn handshakes_of_the_corpus_agree_with_tshark() {
+    if let Some(captures) = corpus().filter(|_| have("tshark")) {
+        assert_agreement(captures);
+    }
+}
+
+/// What one frame shows of TLS: the messages in order, the alerts.
+type Frames = BTreeMap<u64, Vec<String>>;
+
+fn assert_agreement(captures: Vec<PathBuf>) {
+    let total = captures.len();
+    let queue = Mutex::new(captures);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(capture) = queue.lock().unwrap().pop() else { return };
+                    let differences = compare(&capture);
+                    let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    if !differences.is_empty() && !KNOWN_DIFFERENCES.contains(&name.as_str()) {
+                        wrong.lock().unwrap().push(format!("{}:\n  {}", capture.display(), differences.join("\n  ")));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {total} captures differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn compare(capture: &Path) -> Vec<String> {
+    let theirs = told_by_tshark(capture);
+    let ours = match told_by_iotcap(capture) {
+        Ok(ours) => ours,
+        Err(_) if theirs.is_empty() => return Vec::new(),
+        Err(sentence) => return vec![format!("tshark reads it, iotcap says: {sentence}")],
+    };
+    let frames: std::collections::BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
+    frames
+        .into_iter()
+        .filter(|frame| theirs.get(frame) != ours.get(frame))
+        .map(|frame| format!("frame {frame}: tshark {:?}, iotcap {:?}", theirs.get(frame), ours.get(frame)))
+        .collect()
+}
+
+fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
+    let arguments = ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "tcp or vlan or pppoes".as_ref(), "--ipv6".as_ref()];
+    let output = support::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
+    match output.status.code() {
+        Some(0) => {}
+        Some(2) => return Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        other => panic!("{}: exit status {other:?}", capture.display()),
+    }
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mut frames = Frames::new();
+    for connection in report["connections"].as_array().expect("connections") {
+        let tls = &connection["tls"];
+        let mut alerts = tls["alerts"].as_array().into_iter().flatten().filter(|alert| alert["encrypted"] == false);
+        for event in connection["events"].as_array().expect("events") {
+            if event["layer"] != "tls" || event["observed"] != true {
+                continue;
+            }
+            let said = match event["kind"].as_str().expect("a kind") {
+                "client_hello" => format!("1 {}", tls["server_name"].as_str().unwrap_or("")),
+                "server_hello" => format!("2 {}", tls["cipher"].as_str().unwrap_or("")),
+                "hello_retry_request" => "2 hello retry".to_owned(),
+                "alert" => format!("alert {}", alerts.next().map_or("", |alert| alert["description"].as_str().unwrap_or(""))),
+                kind => match handshake_type(kind) {
+                    Some(number) => number.to_string(),
+                    None => continue,
+                },
+            };
+            frames.entry(event["frame"].as_u64().expect("a frame")).or_default().push(said);
+        }
+    }
+    Ok(frames)
+}
+
+/// RFC 8446, 4 and RFC 5246, 7.4.
+fn handshake_type(kind: &str) -> Option<u8> {
+    Some(match kind {
+        "hello_request" => 0,
+        "new_session_ticket" => 4,
+        "certificate" => 11,
+        "server_key_exchange" => 12,
+        "certificate_request" => 13,
+        "server_hello_done" => 14,
+        "certificate_verify" => 15,
+        "client_key_exchange" => 16,
+        "certificate_status" => 22,
+        _ => return None,
+    })
+}
+
+fn told_by_tshark(capture: &Path) -> Frames {
+    let _ = report::<&str>;
+    let fields =
+        ["frame.number", "tls.handshake.type", "tls.handshake.extensions_server_name", "tls.handshake.ciphersuite", "tls.alert_message.desc", "tls.handshake.random"];
+    let mut frames = Frames::new();
+    for row in tshark(capture, &[], "tcp && tls && !(ip.proto == 4)", &fields) {
+        let [number, types, name, _cipher, alerts, _random] = &row[..] else { continue };
+        let said = frames.entry(number.parse().expect("a frame number")).or_insert_with(Vec::new);
+        for kind in types.split(',').filter(|kind| !kind.is_empty()) {
+            said.push(match kind {
+                "1" => format!("1 {name}"),
+                other => other.to_owned(),
+            });
+        }
+        said.extend(alerts.split(',').filter(|alert| !alert.is_empty()).map(|alert| format!("alert {alert}")));
+    }
+    frames.retain(|_, said| !said.is_empty());
+    frames
+}
