@@ -11,8 +11,8 @@ pub use writer::{Interface, InterfaceId, Section, Writer};
 /// The byte-order magic of a section header: 4.1. It reads `4d3c2b1a` in a section of the other byte order.
 pub const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 
-/// The bytes that surround the body of any block: type, total length, and the total length again (3.1).
-pub const BLOCK_OVERHEAD: usize = 12;
+/// The length of a block without a body: type, total length, and the total length again (3.1).
+pub const MIN_BLOCK: u32 = 12;
 
 /// What a block is (11.1). Types with the top bit set are for local use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -207,7 +207,7 @@ impl<W: Write> Writer<W> {
 
     /// Closes the list of options, where there is one: `body` is the length of what comes before it.
     fn end_options(&mut self, body: usize) {
-        if self.block.len() > BLOCK_OVERHEAD - 4 + body {
+        if self.block.len() > HEAD + body {
             self.put_option(OptionCode::END, &[]);
         }
     }
@@ -261,6 +261,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
+/// The bytes before a block's body: type and length.
+const HEAD: usize = 8;
 /// The longest option that fits its sixteen-bit length.
 const MAX_OPTION: usize = u16::MAX as usize;
 
