@@ -3,9 +3,7 @@
 //! Each block goes to the underlying writer whole, in one call: a file whose writing is stopped between two blocks is a
 //! good file. The same calls give the same bytes.
 
-use super::{
-    BLOCK_OVERHEAD, BYTE_ORDER_MAGIC, BlockType, InterfaceStatistics, NameRecord, OptionCode, SecretsType, padding,
-};
+use super::{BYTE_ORDER_MAGIC, BlockType, InterfaceStatistics, NameRecord, OptionCode, SecretsType, padding};
 use crate::frame::{Frame, LinkType};
 use crate::time::Timestamp;
 use std::io::{self, Write};
