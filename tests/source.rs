@@ -76,7 +76,7 @@ fn every_file_of_the_corpus_is_read_as_wireshark_reads_it() {
     for path in files_below(Path::new(&corpus)) {
         match (ours(&path), capinfos(&path)) {
             (ours, None) => {
-                println!("not read by capinfos: {}", ours.map_or_else(|refusal| refusal, |sums| format!("{sums:?}")))
+                println!("not read by capinfos: {}", ours.map_or_else(|refusal| refusal, |sums| format!("{sums:?}")));
             }
             (ours, Some(expected)) => {
                 compared += 1;

@@ -129,3 +129,41 @@ pub(super) fn unpack(reader: Box<dyn Read + Send>, read_size: usize) -> io::Resu
     };
     Ok((Input::new(unpacked, read_size, UNPACKED_READ), Some(compression)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_length_takes_no_more_memory_than_what_comes() {
+        let mut input = Input::new(Box::new(Cursor::new(vec![7; 3_000])), 1_024, 1_024);
+        assert!(!input.fill(usize::MAX / 2));
+        assert_eq!((input.bytes().len(), input.buffer.len() <= 8_192), (3_000, true));
+    }
+
+    #[test]
+    fn small_steps_through_a_large_window_do_not_move_it_each_time() {
+        let mut input = Input::new(Box::new(io::repeat(7)), 1_024, 1_024);
+        let mut moves = 0;
+        let mut last = 0;
+        for _ in 0..20_000 {
+            assert!(input.fill(10_000));
+            input.consume(1);
+            moves += u32::from(input.position() < last);
+            last = input.position();
+        }
+        assert!(moves <= 4, "moved {moves} times");
+        assert!(input.buffer.len() <= 65_536);
+    }
+
+    #[test]
+    fn offsets_count_from_the_beginning_of_the_file() {
+        let mut input = Input::new(Box::new(Cursor::new((0..200).collect::<Vec<u8>>())), 64, 64);
+        for at in 0..20 {
+            assert!(input.fill(10));
+            assert_eq!((input.offset(), input.bytes().first()), (u64::from(at) * 10, Some(&(at * 10))));
+            input.consume(10);
+        }
+        assert!(!input.fill(1) && input.bytes().is_empty());
+    }
+}

@@ -4,7 +4,7 @@
 //! Files are opened when their first frame is due and closed after their last one, so that of hundreds of rotated files
 //! only those that overlap take memory.
 
-use super::{Located, OpenError, Place, Reader, Source, display_name, open_input};
+use super::{Located, OpenError, Place, READ, Reader, Source, display_name, open_input};
 use crate::frame::Frame;
 use crate::source::info::{CaptureInfo, Fault};
 use crate::time::Timestamp;
@@ -12,8 +12,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
 
-/// Bytes that are read at once from each of several files.
-const READ: usize = 256 << 10;
 /// Bytes that are read at once to find out when a file begins.
 const FIRST_READ: usize = 64 << 10;
 
@@ -140,4 +138,118 @@ fn first_look(index: u16, path: &Path, info: &mut CaptureInfo) -> Result<(Part, 
     let at = reader.advance(&mut seen).map(|located| located.at);
     // A file without frames may have secrets, names or damage: it is due before all others.
     Ok((Part::Closed(path.to_owned()), Some(at.unwrap_or(Timestamp::from_nanos(i64::MIN)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Pcap, Read, pcapng, read};
+    use super::*;
+    use crate::frame::FrameId;
+    use std::fs;
+    use tempfile::TempDir;
+
+    struct Folder(TempDir, Vec<PathBuf>);
+
+    impl Folder {
+        fn new(files: &[Vec<u8>]) -> Self {
+            let folder = TempDir::new().unwrap();
+            let paths: Vec<_> = (0..files.len()).map(|index| folder.path().join(format!("{index}.pcap"))).collect();
+            for (path, bytes) in paths.iter().zip(files) {
+                fs::write(path, bytes).unwrap();
+            }
+            Self(folder, paths)
+        }
+
+        fn read(&self) -> Read {
+            read(MergedSource::open(&self.1).unwrap())
+        }
+    }
+
+    fn file(seconds: impl IntoIterator<Item = u32>) -> Vec<u8> {
+        seconds.into_iter().fold(Pcap::default(), |file, second| file.record(second, 0, &[1])).bytes
+    }
+
+    fn ids(read: &Read) -> Vec<(u16, u64)> {
+        read.frames.iter().map(|frame| (frame.id.file(), frame.id.number())).collect()
+    }
+
+    #[test]
+    fn frames_come_in_the_order_of_time_then_of_files() {
+        let read = Folder::new(&[file([1, 3, 5]), file([2, 3, 9]), file([3])]).read();
+        assert_eq!(ids(&read), [(0, 1), (1, 1), (0, 2), (1, 2), (2, 1), (0, 3), (1, 3)]);
+        assert_eq!((read.info.frames, read.info.bytes, read.info.sources.len()), (7, 7, 3));
+    }
+
+    #[test]
+    fn files_named_in_the_wrong_order_are_put_right() {
+        assert_eq!(ids(&Folder::new(&[file([5, 6]), file([1, 2])]).read()), [(1, 1), (1, 2), (0, 1), (0, 2)]);
+    }
+
+    #[test]
+    fn a_file_whose_clock_steps_back_keeps_its_own_order() {
+        let read = Folder::new(&[file([5, 1]), file([3, 6])]).read();
+        assert_eq!(ids(&read), [(1, 1), (0, 1), (0, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn damage_and_files_without_frames_do_not_disturb_the_others() {
+        let cut = file([2, 4]);
+        let read = Folder::new(&[file([]), cut[..cut.len() - 1].to_vec(), file([1, 3])]).read();
+        assert_eq!(ids(&read), [(2, 1), (1, 1), (2, 2)]);
+        assert_eq!(read.info.damaged.len(), 1);
+        assert_eq!((read.info.damaged[0].after, &read.info.damaged[0].fault), (FrameId::new(1, 1), &Fault::CutOff));
+    }
+
+    #[test]
+    fn secrets_of_a_file_without_frames_are_known_from_its_turn_on() {
+        let secrets = pcapng(|writer, _| writer.write_secrets(b"CLIENT_RANDOM 00 11\n"));
+        let read = Folder::new(&[file([1]), secrets]).read();
+        assert_eq!((read.frames.len(), read.info.secrets.len()), (1, 1));
+        assert_eq!(read.info.secrets[0].after, FrameId::new(1, 0));
+    }
+
+    #[test]
+    fn of_many_rotated_files_only_those_that_overlap_are_open() {
+        let files: Vec<_> = (0..300).map(|index| file([2 * index + 1, 2 * index + 3])).collect();
+        let folder = Folder::new(&files);
+        let mut merged = MergedSource::open(&folder.1).unwrap();
+        let mut last = None;
+        while let Some(frame) = merged.next_frame() {
+            assert!(last <= Some(frame.at));
+            last = Some(frame.at);
+            let open = merged.files.iter().filter(|part| matches!(part, Part::Open(..))).count();
+            assert!(open <= 3, "{open} files are open");
+        }
+        assert_eq!(merged.info.frames, 600);
+    }
+
+    #[test]
+    fn a_file_that_vanishes_after_the_first_look_is_damage() {
+        let folder = Folder::new(&[file([1]), file([2])]);
+        let merged = MergedSource::open(&folder.1).unwrap();
+        fs::remove_file(&folder.1[1]).unwrap();
+        let read = read(merged);
+        assert_eq!(ids(&read), [(0, 1)]);
+        assert!(matches!(read.info.damaged[0].fault, Fault::Unreadable(_)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_opened_only_once() {
+        let folder = Folder::new(&[file([1, 3])]);
+        let pipe = folder.0.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let writing = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, file([2, 4]))
+        });
+        let read = read(MergedSource::open(&[folder.1[0].clone(), pipe]).unwrap());
+        writing.join().unwrap().unwrap();
+        assert_eq!(ids(&read), [(0, 1), (1, 1), (0, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn no_file_at_all_is_refused() {
+        assert!(matches!(MergedSource::open(&[]), Err(OpenError::NoFiles)));
+    }
 }

@@ -9,6 +9,8 @@ mod input;
 mod merge;
 mod pcap;
 mod pcapng;
+#[cfg(test)]
+mod testing;
 
 pub use merge::MergedSource;
 
@@ -23,8 +25,8 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
-/// Bytes that are read at once from a single file.
-const LARGE_READ: usize = 1 << 20;
+/// Bytes that are read at once: half of a usual second-level cache, so that they are still there when they are looked at.
+const READ: usize = 256 << 10;
 
 /// One capture file.
 pub struct FileSource {
@@ -53,7 +55,7 @@ impl FileSource {
 
     fn begin(name: String, input: Box<dyn Read + Send>) -> Result<Self, OpenError> {
         let mut info = CaptureInfo::default();
-        let reader = Reader::begin(0, &name, input, LARGE_READ, &mut info)?;
+        let reader = Reader::begin(0, &name, input, READ, &mut info)?;
         info.sources.push(name);
         Ok(Self { reader, info })
     }
@@ -211,5 +213,105 @@ fn no_capture(name: &str, compression: Option<&'static str>, bytes: &[u8]) -> Op
         _ if pcapng::is_cut_section_header(bytes) => OpenError::CutInHeader(name),
         Some(compression) => OpenError::NoCaptureInside { name, compression, looks_like },
         None => OpenError::NotACapture { name, looks_like },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Pcap, read, read_bytes};
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::{Cursor, Write};
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        FileSource::from_reader("x", Cursor::new(bytes.to_vec())).err().unwrap().to_string()
+    }
+
+    /// Gives its bytes, then fails.
+    struct Failing(Cursor<Vec<u8>>);
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(io::Error::other("the disk is gone")),
+                count => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn gzip_of_several_members_and_zstd_of_several_frames_are_one_capture() {
+        let file = Pcap::default().record(1, 0, b"one").record(2, 0, b"two").bytes;
+        let (first, second) = file.split_at(30);
+        let zstd = |bytes| zstd::encode_all(bytes, 1).unwrap();
+        for packed in [[gzip(first), gzip(second)].concat(), [zstd(first), zstd(second)].concat()] {
+            let read = read_bytes(&packed);
+            assert_eq!((read.data(), read.info.damaged), (vec![b"one".to_vec(), b"two".to_vec()], vec![]));
+        }
+    }
+
+    #[test]
+    fn a_cut_off_archive_is_read_as_far_as_it_goes() {
+        // Numbers that do not compress: several blocks of 128 KiB in either format.
+        let noise: Vec<u8> =
+            (0..100_000_u64).flat_map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).to_be_bytes()).collect();
+        let file = noise.chunks(800).fold(Pcap::default(), |file, data| file.record(1, 0, data));
+        for packed in [gzip(&file.bytes), zstd::encode_all(&file.bytes[..], 1).unwrap()] {
+            let read = read_bytes(&packed[..packed.len() - 1]);
+            assert!(matches!(read.info.damaged[..], [Damage { fault: Fault::Unreadable(_), skipped: None, .. }]));
+            assert!(read.frames.len() > 500, "{} frames of 1000", read.frames.len());
+        }
+        // The last byte of gzip is of its length: all frames came before it.
+        let packed = gzip(&file.bytes);
+        assert_eq!(read_bytes(&packed[..packed.len() - 1]).frames.len(), 1_000);
+    }
+
+    #[test]
+    fn a_failing_disk_ends_the_capture() {
+        let file = Pcap::default().record(1, 0, b"one").record(2, 0, b"two").bytes;
+        let cut = Cursor::new(file[..file.len() - 2].to_vec());
+        let read = read(FileSource::from_reader("x", Failing(cut)).unwrap());
+        let fault = Fault::Unreadable("the disk is gone".to_owned());
+        assert_eq!(read.data(), [b"one"]);
+        assert_eq!(read.info.damaged, [Damage { after: FrameId::new(0, 1), offset: 43, fault, skipped: None }]);
+    }
+
+    #[test]
+    fn what_is_no_capture_is_refused_by_what_it_is() {
+        assert_eq!(refusal(b""), "x: is empty: nothing was captured, or the capture was not yet written out");
+        assert!(refusal(b"{}").starts_with("x: is not a capture but JSON"));
+        assert!(refusal(&gzip(b"Frame 1\n")).starts_with("x: its gzip holds no capture but text"));
+        assert!(refusal(&gzip(b"")).starts_with("x: is empty"));
+        assert!(refusal(&Pcap::default().bytes[..23]).starts_with("x: is cut off within its header"));
+        assert!(refusal(&[0x0a, 0x0d, 0x0d]).starts_with("x: is cut off within its header"));
+        let failing = FileSource::from_reader("x", Failing(Cursor::default())).err().unwrap();
+        assert_eq!(failing.to_string(), "x: cannot be read: the disk is gone");
+    }
+
+    #[test]
+    fn paths_that_cannot_be_opened_say_why() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(FileSource::open(folder.path()), Err(OpenError::Directory(_))));
+        assert!(matches!(FileSource::open(&folder.path().join("missing")), Err(OpenError::NotFound(_))));
+    }
+
+    #[test]
+    fn bytes_that_come_one_at_a_time_make_the_same_frames() {
+        struct Trickle(Cursor<Vec<u8>>);
+        impl Read for Trickle {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let end = buffer.len().min(1);
+                self.0.read(&mut buffer[..end])
+            }
+        }
+        let file = Pcap::default().record(1, 0, b"one").record(2, 0, b"two").bytes;
+        let trickled = read(FileSource::from_reader("x", Trickle(Cursor::new(file.clone()))).unwrap());
+        assert_eq!(trickled.frames, read_bytes(&file).frames);
     }
 }

@@ -214,3 +214,122 @@ impl Records {
             && record.original_len <= self.max_record
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Pcap, read_bytes};
+    use super::*;
+    use crate::frame::FrameId;
+    use crate::source::info::Damage;
+
+    const MICROS: u32 = 0xa1b2_c3d4;
+    const NANOS: u32 = 0xa1b2_3c4d;
+    const START: u32 = 1_700_000_000;
+
+    /// Ten records, a second apart.
+    fn ten() -> Vec<u8> {
+        (0..10).fold(Pcap::default(), |file, index| file.record(START + index, 0, &[0xab; 50])).bytes
+    }
+
+    #[test]
+    fn both_units_in_both_byte_orders() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            for (magic, nanos) in [(MICROS, 1_700_000_000_000_007_000), (NANOS, 1_700_000_000_000_000_007)] {
+                let file = Pcap::new(order, magic, 4, 113).record_of([START, 7, 3, 9], b"abc").bytes;
+                let read = read_bytes(&file);
+                let [frame] = &read.frames[..] else { panic!("{read:?}") };
+                assert_eq!((frame.nanos, frame.original_len, frame.link_type), (nanos, 9, LinkType::LINUX_SLL));
+                assert_eq!((frame.id, &frame.data[..]), (FrameId::new(0, 1), &b"abc"[..]));
+                assert_eq!((read.info.link_types, read.info.damaged), (vec![LinkType::LINUX_SLL], vec![]));
+            }
+        }
+    }
+
+    #[test]
+    fn longer_headers_of_other_writers() {
+        let modified = Pcap::new(ByteOrder::Big, 0xa1b2_cd34, 4, 1).with(&[], 8);
+        let ixia = Pcap::new(ByteOrder::Little, 0x1c00_01ab, 4, 1).with(&[9; 4], 0);
+        for file in [modified, ixia] {
+            let read = read_bytes(&file.record(1, 5, b"one").record(2, 0, b"two").bytes);
+            assert_eq!((read.data(), read.frames[0].nanos), (vec![b"one".to_vec(), b"two".to_vec()], 1_000_005_000));
+        }
+    }
+
+    #[test]
+    fn the_upper_half_of_the_link_type_tells_of_checksums() {
+        let file = Pcap::new(ByteOrder::Little, MICROS, 4, 0x2400_0001).record(1, 0, b"one").bytes;
+        assert_eq!(read_bytes(&file).frames[0].link_type, LinkType::ETHERNET);
+    }
+
+    #[test]
+    fn raw_ip_has_one_number_whatever_the_system_calls_it() {
+        for network in [12, 14, 101] {
+            let file = Pcap::new(ByteOrder::Little, MICROS, 4, network).record(1, 0, b"one").bytes;
+            assert_eq!(read_bytes(&file).frames[0].link_type, LinkType::RAW);
+        }
+    }
+
+    #[test]
+    fn old_versions_have_the_lengths_the_other_way_round() {
+        for (minor, header) in [(2, [1, 0, 9, 3]), (3, [1, 0, 9, 3]), (3, [1, 0, 3, 9]), (4, [1, 0, 3, 9])] {
+            let file = Pcap::new(ByteOrder::Little, MICROS, minor, 1).record_of(header, b"abc").bytes;
+            assert_eq!(
+                (read_bytes(&file).data(), read_bytes(&file).frames[0].original_len),
+                (vec![b"abc".to_vec()], 9)
+            );
+        }
+    }
+
+    #[test]
+    fn a_fraction_of_more_than_a_second_is_taken_as_it_is() {
+        let file = Pcap::default().record(1, 1_500_000, b"one").bytes;
+        assert_eq!(read_bytes(&file).frames[0].nanos, 2_500_000_000);
+    }
+
+    #[test]
+    fn an_absurd_length_costs_one_frame() {
+        let mut file = ten();
+        let third = 24 + 2 * 66;
+        file[third + 11] = 0x7f;
+        let read = read_bytes(&file);
+        assert_eq!(read.numbers(), [1, 2, 4, 5, 6, 7, 8, 9, 10]);
+        let damage = Damage {
+            after: FrameId::new(0, 2),
+            offset: third as u64,
+            fault: Fault::RecordLength(0x7f00_0032),
+            skipped: Some(66),
+        };
+        assert_eq!(read.info.damaged, [damage]);
+    }
+
+    #[test]
+    fn a_length_that_is_merely_wrong_costs_what_it_covers() {
+        for (byte, value, left) in [(8, 0x40, 9), (8, 0x05, 10), (9, 0x01, 6), (10, 0x01, 9)] {
+            let mut file = ten();
+            file[24 + 2 * 66 + byte] = value;
+            let read = read_bytes(&file);
+            assert_eq!(read.frames.len(), left, "byte {byte}");
+            assert_eq!(read.frames.last().unwrap().nanos, i64::from(START + 9) * 1_000_000_000);
+            assert!(!read.info.damaged.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_hole_of_zeros_is_passed_over() {
+        let mut file = ten();
+        file[24 + 2 * 66..24 + 5 * 66].fill(0);
+        let read = read_bytes(&file);
+        assert_eq!(read.frames.len(), 7);
+        assert_eq!((&read.info.damaged[0].fault, read.info.damaged[0].skipped), (&Fault::EmptyRecord, Some(3 * 66)));
+    }
+
+    #[test]
+    fn a_cut_off_end_is_told_with_its_place() {
+        let file = ten();
+        for cut in [1, 49, 50, 51, 65] {
+            let read = read_bytes(&file[..file.len() - cut]);
+            let damage = Damage { after: FrameId::new(0, 9), offset: 24 + 9 * 66, fault: Fault::CutOff, skipped: None };
+            assert_eq!((read.frames.len(), read.info.damaged), (9, vec![damage]));
+        }
+    }
+}

@@ -7,6 +7,8 @@
 mod blocks;
 mod clock;
 mod options;
+#[cfg(test)]
+mod tests;
 
 use super::bytes::ByteOrder;
 use super::input::Input;
