@@ -4,6 +4,7 @@
 //! Opening can fail, with a sentence for the user. Reading cannot: what is damaged is recorded, costs only itself, and
 //! never more memory than a fixed limit. Nothing here looks into a frame.
 
+pub mod bpf;
 mod error;
 mod file;
 mod info;
