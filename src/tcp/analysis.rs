@@ -101,7 +101,7 @@ pub(super) fn marks(
             if plain && len > 0 && fills_window(peer, place.end) {
                 marks |= Marks::WINDOW_FULL;
             }
-            if plain && len == 0 && place.start == me.next && place.ack == Some(me.last_ack) && me.has_acked {
+            if plain && len == 0 && place.start == me.next && place.ack.is_some() && place.ack == me.last_ack {
                 marks |= repeated_ack(me, peer, segment);
             }
         }
@@ -120,7 +120,7 @@ pub(super) fn marks(
 
 /// Whether the byte before `end` is the last one that the peer can take.
 fn fills_window(peer: &Direction, end: Offset) -> bool {
-    peer.shift.is_some() && peer.has_acked && end == peer.last_ack + Offset::from(peer.window)
+    peer.shift.is_some() && peer.last_ack.is_some_and(|ack| end == ack + Offset::from(peer.window))
 }
 
 /// An acknowledgment that says again what the last one said.
@@ -152,7 +152,7 @@ fn sent_before(
     first_round_trip: Option<Duration>,
 ) -> Marks {
     let len = segment.payload_len;
-    if len > 0 && peer.has_acked && place.end <= peer.last_ack {
+    if len > 0 && peer.last_ack.is_some_and(|ack| place.end <= ack) {
         return Marks::SPURIOUS;
     }
     // After a zero-window probe (or a keep-alive with a byte) its byte is sent again with new ones behind it.
@@ -160,7 +160,7 @@ fn sent_before(
         return Marks::default();
     }
     let asked_for = peer.duplicate_acks >= 2 && segment.at.since(peer.last_at) < FAST_WITHIN;
-    if asked_for && peer.last_ack == place.start {
+    if asked_for && peer.last_ack == Some(place.start) {
         return Marks::FAST;
     }
     let soon = segment.at.since(me.next_at) < first_round_trip.unwrap_or(OUT_OF_ORDER_WITHIN);

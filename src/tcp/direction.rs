@@ -56,7 +56,7 @@ pub(super) struct Direction {
     /// Up to here an acknowledgment of unseen bytes was counted already.
     pub(super) acked_unseen_to: Offset,
     /// The last acknowledgment that this side sent, as an offset of the other direction.
-    pub(super) last_ack: Offset,
+    pub(super) last_ack: Option<Offset>,
     /// When this side last sent anything.
     pub(super) last_at: Timestamp,
     /// Where the FIN stands, or [`NO_FIN`].
@@ -76,8 +76,6 @@ pub(super) struct Direction {
     pub(super) origin: Origin,
     /// Whether a segment of this side was seen (a lone reset does not count).
     pub(super) seen: bool,
-    /// Whether this side has acknowledged anything.
-    pub(super) has_acked: bool,
     strays: u8,
     /// Whether the history has the letters of a pure acknowledgment and of data.
     pub(super) noted_ack: bool,
@@ -96,7 +94,7 @@ impl Default for Direction {
             next_at: Timestamp::default(),
             acked: 0,
             acked_unseen_to: 0,
-            last_ack: 0,
+            last_ack: None,
             last_at: Timestamp::default(),
             fin: NO_FIN,
             assembler: Assembler::default(),
@@ -109,7 +107,6 @@ impl Default for Direction {
             last_was: super::analysis::Marks::default(),
             origin: Origin::Unknown,
             seen: false,
-            has_acked: false,
             strays: 0,
             noted_ack: false,
             noted_data: false,

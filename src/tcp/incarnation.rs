@@ -29,9 +29,10 @@ pub(super) fn starts_anew(
     if same_number {
         // A refused SYN that is sent again is the same attempt.
         let silent = segment.at.since(me.last_at) > LATE_COPY_WITHIN;
-        return shared.established.is_some() && (closed || (me.has_acked && silent));
+        return shared.established.is_some() && (closed || (me.last_ack.is_some() && silent));
     }
-    let opens_as_well = me.facts.frames == 0 && peer.origin == Origin::Syn && !peer.syn_acked() && !peer.has_acked;
+    let opens_as_well =
+        me.facts.frames == 0 && peer.origin == Origin::Syn && !peer.syn_acked() && peer.last_ack.is_none();
     !opens_as_well
 }
 

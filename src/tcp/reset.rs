@@ -6,7 +6,7 @@ use crate::segment::{Segment, TcpFlags};
 
 /// Holds a reset sent in the name of `me` against what `peer` expects.
 pub(super) fn fit(me: &Direction, peer: &Direction, segment: &Segment<'_>) -> ResetFit {
-    let answers_a_syn = !me.seen && peer.origin == Origin::Syn && !peer.has_acked;
+    let answers_a_syn = !me.seen && peer.origin == Origin::Syn && peer.last_ack.is_none();
     if answers_a_syn {
         let acks_it = segment.flags.contains(TcpFlags::ACK) && segment.ack == peer.next_seq;
         return if acks_it { ResetFit::Exact } else { ResetFit::OutOfWindow };
@@ -15,10 +15,10 @@ pub(super) fn fit(me: &Direction, peer: &Direction, segment: &Segment<'_>) -> Re
         return ResetFit::Unknown;
     }
     let at = me.offset(segment.seq);
-    if at == me.next || (peer.has_acked && at == peer.last_ack) {
+    if at == me.next || peer.last_ack == Some(at) {
         return ResetFit::Exact;
     }
-    if !peer.has_acked {
+    if peer.last_ack.is_none() {
         return ResetFit::Unknown;
     }
     // Without the handshake the scale is not known: the window may be as large as 2^14 times the field.

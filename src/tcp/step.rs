@@ -297,7 +297,7 @@ impl<S: Sink> Step<'_, '_, S> {
         let opens = self.segment.flags.contains(TcpFlags::SYN);
         // Where one side is not captured, the other's going on is the proof.
         let both = self.me.syn_acked() || (!opens && !self.peer.seen);
-        if !both || (opens && !self.peer.has_acked) {
+        if !both || (opens && self.peer.last_ack.is_none()) {
             return;
         }
         self.shared.established = Some(now);
@@ -391,11 +391,10 @@ impl<S: Sink> Step<'_, '_, S> {
         if let Some(ack) = place.ack {
             if marks.has(Marks::DUPLICATE_ACK) {
                 me.duplicate_acks = me.duplicate_acks.saturating_add(1);
-            } else if ack != me.last_ack {
+            } else if Some(ack) != me.last_ack {
                 me.duplicate_acks = 0;
             }
-            me.last_ack = ack;
-            me.has_acked = true;
+            me.last_ack = Some(ack);
         }
         me.seen = true;
         me.last_at = self.now.at;

@@ -21,7 +21,6 @@ pub struct Tracker {
 /// What concerns both directions.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    pub(super) started: bool,
     pub(super) midstream: bool,
     pub(super) truncated: bool,
     /// Whether a reset ended the connection.
@@ -63,8 +62,7 @@ impl Tracker {
             Side::Client => (client, server),
             Side::Server => (server, client),
         };
-        if !shared.started {
-            shared.started = true;
+        if me.facts.frames == 0 && peer.facts.frames == 0 {
             shared.midstream = !segment.flags.contains(TcpFlags::SYN);
         }
         if me.recent.is_copy(segment, peer.recent.is_twice()) {
@@ -169,7 +167,7 @@ impl Tracker {
         let start = u64::try_from(me.assembler.expected()).ok()?;
         match me.assembler.hole() {
             Some((from, to)) if noted.start == start => {
-                let reported = noted.reported || (peer.last_ack == from && peer.duplicate_acks > 0);
+                let reported = noted.reported || (peer.last_ack == Some(from) && peer.duplicate_acks > 0);
                 Some(Hole { len: to.abs_diff(from), reported, ..noted })
             }
             // A report on bytes that were seen here: they were lost later, and are in flight.
