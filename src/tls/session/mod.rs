@@ -1,0 +1,236 @@
+//! From records to events: what each record of a connection is, given all before it. Records come in, in the order of the
+//! capture; events and application data go out, and the [`Facts`] are kept. Decrypted records take the same way as clear ones.
+
+use super::alert::{Alert, AlertDescription, AlertLevel};
+use super::codes::{ContentType, Version};
+use super::event::Event;
+use super::facts::{AlertSeen, ClientCertificate, Facts, Mark, Resumed};
+use super::foreign::Foreign;
+use super::handshake::Joiner;
+use super::infer::{Closing, Flights, Reading};
+use super::record::{Body, Header, Piece, Record};
+use super::{Context, Sink};
+use crate::evidence::{Basis, Confidence, Seen};
+use crate::net::{PerSide, Side};
+use crate::stream::Moment;
+
+mod handshake;
+mod sealed;
+
+/// The longest alert record whose body is looked at: sixteen alerts, more than any stack joins.
+const MAX_ALERT_BODY: u16 = 32;
+
+/// One connection's state above the records.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) facts: Facts,
+    max_message: usize,
+    joiners: [Joiner; 2],
+    /// Up to TLS 1.2: whose ChangeCipherSpec was seen, so that the rest is encrypted.
+    sealed: PerSide<bool>,
+    /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
+    incomplete: bool,
+    flights: Option<Box<Flights>>,
+    closing: Closing,
+    /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
+    client_key_exchange: bool,
+}
+
+impl Session {
+    pub(super) fn new(max_message: usize) -> Self {
+        Self {
+            facts: Facts::default(),
+            max_message,
+            joiners: Default::default(),
+            sealed: PerSide::default(),
+            incomplete: false,
+            flights: None,
+            closing: Closing::default(),
+            client_key_exchange: false,
+        }
+    }
+
+    /// Whether the body of this record will be looked at.
+    pub(super) fn wants_body(&self, side: Side, header: Header) -> bool {
+        match header.content_type {
+            ContentType::ALERT => header.length <= MAX_ALERT_BODY,
+            ContentType::HANDSHAKE => !self.is_sealed(side) || self.facts.version().is_none(),
+            _ => false,
+        }
+    }
+
+    /// Bytes of this side are missing.
+    pub(super) fn handle_gap(&mut self, side: Side) {
+        self.incomplete = true;
+        self.joiner(side).gap();
+    }
+
+    pub(super) fn handle_piece(
+        &mut self,
+        side: Side,
+        at: Moment,
+        piece: &Piece<'_>,
+        context: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) {
+        let seen = |began| Seen { began, ended: at, by: side, basis: Basis::Observed };
+        match *piece {
+            Piece::Record(record) => self.handle_record(side, &record, context, sink),
+            Piece::Foreign { what, began } => self.not_tls(seen(began), what, sink),
+            Piece::SslV2Hello { message, began } => self.ssl_v2_hello(seen(began), message, sink),
+            Piece::Garbage { bytes, began } => {
+                self.facts.malformed += 1;
+                self.handle_gap(side);
+                self.emit(seen(began), Event::Garbage { bytes }, sink);
+            }
+            Piece::Resynchronised { skipped } => {
+                self.facts.resynchronised += 1;
+                self.emit(seen(at), Event::Resynchronised { skipped }, sink);
+            }
+        }
+    }
+
+    /// A side speaks something else.
+    pub(super) fn not_tls(&mut self, seen: Seen, what: Foreign, sink: &mut impl Sink) {
+        self.facts.not_tls[seen.by] = Some((what, seen.began));
+        self.emit(seen, Event::NotTls(what), sink);
+    }
+
+    pub(super) fn handle_record(
+        &mut self,
+        side: Side,
+        record: &Record<'_>,
+        context: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) {
+        let records = &mut self.facts.records[side];
+        records.count += 1;
+        records.longest = records.longest.max(record.header.length);
+        records.last = Some(record.ended);
+        self.note_flights(side, record);
+        match record.header.content_type {
+            ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(side, record, sink),
+            ContentType::ALERT => self.alert_record(side, record, sink),
+            ContentType::HANDSHAKE => self.handshake_record(side, record, context, sink),
+            ContentType::APPLICATION_DATA => self.application_record(side, record, sink),
+            _ => self.facts.history.push(side, 'B'),
+        }
+    }
+
+    pub(super) fn emit(&mut self, seen: Seen, event: Event, sink: &mut impl Sink) {
+        self.facts.history.note(seen.by, &event);
+        sink.event(seen, event);
+    }
+
+    /// The capture has ended: nobody has closed, but what is held will not become more.
+    pub(super) fn finish(&mut self, sink: &mut impl Sink) {
+        self.settle_flights(Side::Client, sink);
+    }
+
+    /// A side has closed.
+    pub(super) fn handle_close(&mut self, side: Side, sink: &mut impl Sink) {
+        self.settle_flights(side, sink);
+        if let Some((record, confidence)) = self.closing.close(side) {
+            self.inferred(&record, Reading::Alert, confidence, sink);
+            self.facts.close_notify[side].get_or_insert(Mark { at: record.ended, basis: Basis::Inferred(confidence) });
+        }
+        // An encrypted alert in a session that worked, and then the close: only close_notify is sent so.
+        if let Some(last) = self.facts.last_alert[side]
+            && last.encrypted
+            && last.basis.is_observed()
+            && self.facts.is_established()
+        {
+            let mark = Mark { at: last.at, basis: Basis::Inferred(Confidence::Likely) };
+            self.facts.close_notify[side].get_or_insert(mark);
+        }
+    }
+
+    fn joiner(&mut self, side: Side) -> &mut Joiner {
+        let [client, server] = &mut self.joiners;
+        match side {
+            Side::Client => client,
+            Side::Server => server,
+        }
+    }
+
+    /// Whether handshake messages and alerts of this side are encrypted under their own type (up to TLS 1.2).
+    fn is_sealed(&self, side: Side) -> bool {
+        self.sealed[side] && self.facts.version() != Some(Version::TLS_1_3)
+    }
+
+    fn note_flights(&mut self, side: Side, record: &Record<'_>) {
+        let handshake = [ContentType::HANDSHAKE, ContentType::APPLICATION_DATA, ContentType::ALERT];
+        if self.facts.server_hello.is_none() && side == Side::Client || self.facts.client_flight_began.is_some() {
+            return;
+        }
+        match side {
+            Side::Server if record.header.content_type != ContentType::ALERT => {
+                self.facts.server_flight_ended = Some(record.ended);
+            }
+            Side::Client if handshake.contains(&record.header.content_type) => {
+                self.facts.client_flight_began = Some(record.began);
+            }
+            _ => {}
+        }
+    }
+
+    fn change_cipher_spec(&mut self, side: Side, record: &Record<'_>, sink: &mut impl Sink) {
+        self.sealed[side] = true;
+        let is_first = self.facts.change_cipher_spec[side].is_none();
+        self.facts.change_cipher_spec[side].get_or_insert(record.ended);
+        if side == Side::Server && is_first {
+            self.judge_resumption();
+        }
+        self.emit(observed(side, record), Event::ChangeCipherSpec, sink);
+    }
+
+    /// Up to TLS 1.2 a server that says ChangeCipherSpec before any certificate resumes a session.
+    fn judge_resumption(&mut self) {
+        let facts = &mut self.facts;
+        let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return };
+        if server.version >= Version::TLS_1_3 || facts.resumed != Resumed::Unknown || self.incomplete {
+            return;
+        }
+        let echoed = !server.session_id.is_empty() && server.session_id == client.session_id;
+        facts.resumed = match client.session_ticket {
+            _ if facts.change_cipher_spec.client.is_some() => Resumed::No,
+            Some(1..) => Resumed::ByTicket,
+            _ if echoed => Resumed::BySessionId,
+            _ => return,
+        };
+        facts.certificate_requested = Some((false, Basis::Observed));
+        facts.client_certificate = (ClientCertificate::NotRequested, Some(Basis::Observed));
+    }
+
+    fn alert_record(&mut self, side: Side, record: &Record<'_>, sink: &mut impl Sink) {
+        let seen = observed(side, record);
+        let alerts = match record.body {
+            // No cipher seals two bytes without making them longer.
+            Body::Whole(alert @ [_, _]) => alert,
+            Body::Whole(alerts) if !self.is_sealed(side) && self.facts.client_hello.is_some() => alerts,
+            _ => &[],
+        };
+        let (pairs, rest) = alerts.as_chunks::<2>();
+        if pairs.is_empty() || !rest.is_empty() {
+            let alert = AlertSeen { by: side, at: seen.ended, alert: None, encrypted: true, basis: seen.basis };
+            self.facts.note_alert(alert);
+            let length = u32::from(record.header.length);
+            return self.emit(seen, Event::EncryptedAlert { length }, sink);
+        }
+        self.settle_flights(side, sink);
+        for [level, description] in pairs {
+            let alert = Alert { level: AlertLevel(*level), description: AlertDescription(*description) };
+            self.handle_alert(seen, alert, false, sink);
+        }
+    }
+
+    fn handle_alert(&mut self, seen: Seen, alert: Alert, encrypted: bool, sink: &mut impl Sink) {
+        let alert_seen = AlertSeen { by: seen.by, at: seen.ended, alert: Some(alert), encrypted, basis: seen.basis };
+        self.facts.note_alert(alert_seen);
+        self.emit(seen, Event::Alert(alert), sink);
+    }
+}
+
+fn observed(side: Side, record: &Record<'_>) -> Seen {
+    Seen { began: record.began, ended: record.ended, by: side, basis: Basis::Observed }
+}

@@ -1,0 +1,161 @@
+//! Records whose content is encrypted, and no keys for them: which are application data, and what the others must be.
+
+use super::{Session, Sink};
+use crate::evidence::{Basis, Confidence, Seen};
+use crate::net::Side;
+use crate::tls::codes::Version;
+use crate::tls::event::Event;
+use crate::tls::facts::{AlertSeen, ClientCertificate, Mark};
+use crate::tls::infer::{Flights, Inference, Judged, Reading, Sealed};
+use crate::tls::record::Record;
+use crate::tls::suite::Kind;
+use crate::tls::{ApplicationData, PlaintextLen};
+
+/// The most bytes by which a suite makes a record longer: explicit nonce, MAC and padding of CBC with SHA-384.
+const MAX_EXPANSION: u32 = 16 + 48 + 256;
+/// The fewest: the tag of a CCM_8 suite.
+const MIN_EXPANSION: u32 = 8;
+/// In TLS 1.3 a byte with the true type, and the tag.
+const TLS13_EXPANSION: u32 = 1 + 16;
+
+impl Session {
+    /// A record of the outer type application_data.
+    pub(super) fn application_record(&mut self, side: Side, record: &Record<'_>, sink: &mut impl Sink) {
+        let length = u32::from(record.header.length);
+        let (began, ended) = (record.began, record.ended);
+        if self.flights.is_none() && self.is_tls13_without_server_hello(side) {
+            self.flights = Some(Box::new(Flights::new(None, false, false)));
+        }
+        let sealed = Sealed { by: side, length, content: self.content_len(length), began, ended };
+        match self.flights.as_mut() {
+            Some(flights) => {
+                let mut judged = Vec::new();
+                flights.record(sealed, &mut judged);
+                self.tell(judged, sink);
+            }
+            None => self.application_data(&sealed, sink),
+        }
+    }
+
+    /// A ServerHello of TLS 1.3 was seen: what follows is to be judged by its looks.
+    pub(super) fn start_flights(&mut self) {
+        let facts = &self.facts;
+        let suite = facts.cipher().and_then(|cipher| cipher.parameters());
+        let hash_len = suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
+        let resumed = facts.server_hello.as_ref().is_some_and(|hello| hello.pre_shared_key);
+        let early = facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
+        self.flights = Some(Box::new(Flights::new(hash_len, resumed, early)));
+    }
+
+    /// The handshake will not go on, or one side will not: what is held is judged now.
+    pub(super) fn settle_flights(&mut self, by: Side, sink: &mut impl Sink) {
+        if let Some(flights) = self.flights.as_mut() {
+            let mut judged = Vec::new();
+            flights.end(by, &mut judged);
+            self.tell(judged, sink);
+        }
+    }
+
+    pub(super) fn inferred(&mut self, record: &Sealed, reading: Reading, confidence: Confidence, sink: &mut impl Sink) {
+        let basis = Basis::Inferred(confidence);
+        let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
+        if reading == Reading::Alert {
+            let alert = AlertSeen { by: record.by, at: record.ended, alert: None, encrypted: true, basis };
+            self.facts.note_alert(alert);
+        }
+        self.emit(seen, Event::Inferred(Inference { reading, length: record.length, confidence }), sink);
+    }
+
+    /// The ServerHello is not in the capture, but no client of TLS 1.2 would go on without a ClientKeyExchange.
+    fn is_tls13_without_server_hello(&self, side: Side) -> bool {
+        let facts = &self.facts;
+        let offered = facts.client_hello.as_ref().is_some_and(|hello| hello.offers_tls13() && !hello.early_data);
+        facts.server_hello.is_none() && offered && side == Side::Client && !self.client_key_exchange
+    }
+
+    fn tell(&mut self, judged: Vec<Judged>, sink: &mut impl Sink) {
+        if let Some(flights) = &self.flights
+            && self.facts.certificate_requested.is_none()
+            && let Some(requested) = flights.certificate_requested()
+        {
+            self.facts.certificate_requested = Some((requested, Basis::Inferred(Confidence::Likely)));
+        }
+        for judgement in judged {
+            match judgement {
+                Judged::Read(record, reading, confidence) => {
+                    self.note_reading(&record, reading, confidence);
+                    self.inferred(&record, reading, confidence, sink);
+                }
+                Judged::Application(record) => self.application_data(&record, sink),
+            }
+        }
+        if self.flights.as_ref().is_some_and(|flights| flights.is_settled()) {
+            self.flights = None;
+        }
+    }
+
+    fn note_reading(&mut self, record: &Sealed, reading: Reading, confidence: Confidence) {
+        let basis = Basis::Inferred(confidence);
+        let mark = Mark { at: record.ended, basis };
+        let facts = &mut self.facts;
+        let client_finished = facts.finished.client.is_some();
+        if record.by == Side::Server && client_finished && reading != Reading::Alert {
+            facts.server_accepted.get_or_insert(mark);
+        }
+        if record.by == Side::Client {
+            let certificate = match reading {
+                Reading::Certificate | Reading::FlightEnd => Some(ClientCertificate::Sent),
+                Reading::NoCertificate | Reading::NoCertificateAndFinished => Some(ClientCertificate::Missing),
+                // Alone: nothing was asked for.
+                Reading::Finished if facts.client_certificate.1.is_none() => Some(ClientCertificate::NotRequested),
+                _ => None,
+            };
+            if let Some(certificate) = certificate {
+                facts.client_certificate = (certificate, Some(basis));
+                facts.certificate_requested.get_or_insert((certificate != ClientCertificate::NotRequested, basis));
+            }
+        }
+        if reading.holds_finished() {
+            facts.finished[record.by].get_or_insert(mark);
+        }
+    }
+
+    fn application_data(&mut self, record: &Sealed, sink: &mut impl Sink) {
+        let is_tls13 = self.facts.version() == Some(Version::TLS_1_3);
+        let basis = if is_tls13 { Basis::Inferred(Confidence::Likely) } else { Basis::Observed };
+        let mark = Mark { at: record.ended, basis };
+        let facts = &mut self.facts;
+        let records = &mut facts.records[record.by];
+        records.application += 1;
+        records.application_bytes += u64::from(record.length);
+        if record.by == Side::Server && is_tls13 && facts.finished.client.is_some() {
+            facts.server_accepted.get_or_insert(mark);
+        }
+        if facts.first_application[record.by].is_none() {
+            facts.first_application[record.by] = Some(mark);
+            let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
+            self.emit(seen, Event::ApplicationData { length: record.length }, sink);
+        }
+        if is_tls13 {
+            self.closing.record(record);
+        }
+        sink.application_data(record.by, record.ended, ApplicationData::Sealed(self.plaintext_len(record.length)));
+    }
+
+    /// The length of what a record of TLS 1.3 holds, if it is not padded.
+    fn content_len(&self, length: u32) -> u32 {
+        let is_ccm8 = self.facts.cipher().and_then(|cipher| cipher.parameters()).map(|suite| suite.kind);
+        let expansion = if is_ccm8 == Some(Kind::AeadCcm8) { 1 + 8 } else { TLS13_EXPANSION };
+        length.saturating_sub(expansion)
+    }
+
+    /// How many bytes of plaintext a record of so many bytes holds.
+    fn plaintext_len(&self, length: u32) -> PlaintextLen {
+        let known = self.facts.server_hello.as_ref().and_then(|hello| {
+            let range = hello.cipher.plaintext_len(hello.version, length, hello.encrypt_then_mac)?;
+            Some(PlaintextLen { min: range.min, max: range.max })
+        });
+        let (min, max) = (length.saturating_sub(MAX_EXPANSION), length.saturating_sub(MIN_EXPANSION));
+        known.unwrap_or(PlaintextLen { min, max })
+    }
+}
