@@ -20,11 +20,24 @@ pub mod mqtt;
 pub mod tcp;
 pub mod tls;
 
-// The edges: files, interfaces, people.
-pub mod broker;
-pub mod lab;
+pub mod event;
+pub mod names;
+pub mod timeline;
+
+pub mod analyzer;
+pub mod connection;
+pub mod flow;
+
+// What it means, and how it is told.
+pub mod diagnosis;
 pub mod pcapng;
+pub mod report;
+
+// The edges: files, interfaces, people.
+pub mod analyze;
+pub mod broker;
+pub mod cli;
+pub mod lab;
 pub mod pki;
 pub mod publisher;
-pub mod report;
 pub mod source;

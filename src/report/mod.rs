@@ -3,10 +3,12 @@
 //! [`model`] is the contract; a [`Format`] renders it while connections are still coming, so that memory does not grow with
 //! the capture. Nothing here judges: what a report says was decided before.
 
+pub mod build;
 mod escape;
 mod format;
 mod json;
 pub mod model;
+mod spool;
 mod text;
 pub mod units;
 
