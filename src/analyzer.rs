@@ -75,7 +75,7 @@ impl Analyzer {
             stats: Stats::default(),
             now: None,
         };
-        Self { decoder: Decoder::new(config.interest, config.decode), core }
+        Self { decoder: Decoder::new(&config.interest, config.decode), core }
     }
 
     /// Takes the next frame of the capture.
@@ -161,7 +161,7 @@ impl Core {
         if !segment.flags.contains(TcpFlags::SYN) && self.table.is_straggler(&key) {
             return;
         }
-        let connection = Connection::open(segment, &mut self.context);
+        let connection = Connection::open(segment, self.stats.frames, &mut self.context);
         if let Some(left) = self.table.insert(key, connection) {
             self.tell(left);
         }

@@ -27,7 +27,8 @@ pub(super) fn milestones(tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Optio
 fn add_tls(milestones: &mut Milestones, tls: &tls::Facts) {
     milestones.client_hello = tls.client_hello_began;
     milestones.server_hello = tls.server_hello_at;
-    milestones.server_flight = tls.server_flight_complete.then_some(tls.server_flight_ended).flatten();
+    let flight_is_complete = tls.client_flight_began.is_some() || tls.finished.server.is_some() || tls.history.as_str().contains('n');
+    milestones.server_flight = tls.server_flight_ended.filter(|_| flight_is_complete);
     milestones.client_flight = tls.client_flight_began;
     milestones.finished = match (tls.finished.client, tls.finished.server) {
         (Some(client), Some(server)) => Some(client.at.max(server.at)),

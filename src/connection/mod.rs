@@ -20,6 +20,9 @@ use crate::{tcp, tls};
 use layers::{Layers, Stack};
 use std::sync::Arc;
 
+/// How many certificates are remembered: those of a fleet, and of the brokers that it talks to.
+const CERTIFICATES: usize = 4096;
+
 /// What all connections share.
 #[derive(Debug)]
 pub struct Context {
@@ -35,7 +38,7 @@ impl Context {
     /// A context that knows nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { certificates: tls::CertificateStore::default(), names: Names::default(), settings }
+        Self { certificates: tls::CertificateStore::new(CERTIFICATES), names: Names::default(), settings }
     }
 }
 
@@ -132,7 +135,7 @@ impl Connection {
     pub fn finish(mut self, ending: Ending, context: &mut Context) -> Record {
         let Self { tcp, layers, events, .. } = &mut self;
         tcp.finish(&mut Stack { layers, events, context });
-        layers.finish(self.last, events, context);
+        layers.finish(self.last, events);
         Record::new(self, ending)
     }
 }

@@ -41,6 +41,28 @@ pub struct DnsMessage {
     pub min_ttl: Option<u32>,
 }
 
+/// `A broker.example` or `A broker.example: 192.0.2.20`, or the error by its name.
+impl fmt::Display for DnsMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(question) = &self.question {
+            write!(f, "{} {}", question.query_type, question.name)?;
+        }
+        if !self.is_response {
+            return Ok(());
+        }
+        if self.rcode != Rcode::NO_ERROR {
+            return write!(f, ": {}", self.rcode);
+        }
+        if self.addresses.is_empty() {
+            return f.write_str(": no address");
+        }
+        for (index, address) in self.addresses.iter().enumerate() {
+            write!(f, "{} {address}", if index == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
 /// What a DNS message asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {

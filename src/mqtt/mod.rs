@@ -107,4 +107,10 @@ impl Tracker {
     pub const fn facts(&self) -> &Facts {
         &self.facts
     }
+
+    /// What is known at the end.
+    #[must_use]
+    pub fn into_facts(self) -> Facts {
+        self.facts
+    }
 }

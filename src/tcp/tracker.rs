@@ -99,6 +99,12 @@ impl Tracker {
         self.shared.reset || (self.client.fin_acked() && self.server.fin_acked())
     }
 
+    /// Whether the handshake was completed, or the capture began behind it.
+    #[must_use]
+    pub const fn is_established(&self) -> bool {
+        self.shared.established.is_some() || self.shared.midstream
+    }
+
     /// All that is known so far.
     #[must_use]
     pub fn facts(&self) -> Facts {

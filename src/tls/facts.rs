@@ -22,6 +22,8 @@ const MAX_ALERTS: usize = 16;
 pub struct Facts {
     /// The first ClientHello.
     pub client_hello: Option<Arc<ClientHello>>,
+    /// When the first ClientHello began.
+    pub client_hello_began: Option<Moment>,
     /// When the first ClientHello ended.
     pub client_hello_at: Option<Moment>,
     /// The HelloRetryRequest.

@@ -162,6 +162,12 @@ impl Tracker {
         &self.session.facts
     }
 
+    /// What is known at the end.
+    #[must_use]
+    pub fn into_facts(self) -> Facts {
+        self.session.facts
+    }
+
     fn finish_reader(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
         if let Some((what, began)) = reader(&mut self.readers, side).finish() {
             self.session.not_tls(Seen { began, ended: at, by: side, basis: Basis::Observed }, what, sink);

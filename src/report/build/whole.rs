@@ -51,7 +51,7 @@ pub fn capture(facts: CaptureFacts, stats: &Stats, skipped: &SkipCounts) -> Capt
         dropped: facts.dropped,
         damaged: facts.damaged,
         secrets: facts.secrets,
-        skipped: counted(skipped.iter().map(|(reason, count)| (reason.name(), count))),
+        skipped: counted(skipped.by_reason().map(|(reason, count)| (reason.name(), count))),
         evicted: counted(evicted),
     }
 }

@@ -12,6 +12,9 @@ use std::net::IpAddr;
 pub struct Connection {
     /// The number of its first frame; `2-14` is frame 14 of the second file.
     pub id: String,
+    /// The place of its first frame among all frames: connections are ordered by it.
+    #[serde(skip)]
+    pub ordinal: u64,
     /// Who opened it.
     pub client: Client,
     /// Whom it was opened to.

@@ -178,6 +178,7 @@ impl Session {
         let hello = Arc::new(hello);
         if self.facts.client_hello.is_none() {
             self.facts.client_hello = Some(Arc::clone(&hello));
+            self.facts.client_hello_began = Some(seen.began);
             self.facts.client_hello_at = Some(seen.ended);
         }
         Event::ClientHello(hello)
