@@ -106,8 +106,8 @@ impl Reader {
     ) -> Result<Self, OpenError> {
         let (mut input, compression) =
             input::unpack(input, read_size).map_err(|error| OpenError::from_io(name, error))?;
-        // Enough to tell formats apart; what is shorter is told by what there is.
-        input.fill(64);
+        // No more than it takes: a capture that is piped in may have no frame yet.
+        input.fill(12);
         if let Some(error) = input.take_failure_at_start() {
             return Err(OpenError::from_io(name, error));
         }
@@ -117,6 +117,7 @@ impl Reader {
             let records = pcap::Records::begin(&mut input, file, info);
             Format::Pcap(records.ok_or_else(|| OpenError::CutInHeader(name.to_owned()))?)
         } else {
+            input.fill(64);
             return Err(no_capture(name, compression, input.bytes()));
         };
         Ok(Self { input, format, place: Place { file, number: 0 } })
@@ -171,6 +172,9 @@ impl Place {
     fn tell_bad(self, bad: Bad, found: bool, input: &mut Input, info: &mut CaptureInfo) {
         let fault = if bad.reaches_beyond_end && !found { end_fault(input.take_failure()) } else { bad.fault };
         info.add_damage(self.damage(bad.offset, fault, found.then(|| input.offset() - bad.offset)));
+        if !found {
+            self.tell_end(input, info);
+        }
     }
 }
 
@@ -280,6 +284,14 @@ mod tests {
         let fault = Fault::Unreadable("the disk is gone".to_owned());
         assert_eq!(read.data(), [b"one"]);
         assert_eq!(read.info.damaged, [Damage { after: FrameId::new(0, 1), offset: 43, fault, skipped: None }]);
+    }
+
+    #[test]
+    fn a_disk_that_fails_behind_damage_is_told_as_well() {
+        let file = Pcap::default().record(1, 0, b"one").record_of([2, 0, u32::MAX, 3], b"two").bytes;
+        let read = read(FileSource::from_reader("x", Failing(Cursor::new(file))).unwrap());
+        let faults: Vec<_> = read.info.damaged.into_iter().map(|damage| damage.fault).collect();
+        assert_eq!(faults, [Fault::RecordLength(u32::MAX), Fault::Unreadable("the disk is gone".to_owned())]);
     }
 
     #[test]
