@@ -21,7 +21,8 @@ pub const MASTER_SECRET_LEN: usize = 48;
 
 /// The secrets of many connections. Holds at most a fixed number of them; the oldest go first, and are counted.
 pub struct KeyLog {
-    secrets: HashMap<Name, Secrets>,
+    /// In boxes: a growing table would leave copies of what it moves behind.
+    secrets: HashMap<Name, Box<Secrets>>,
     /// In the order of their arrival; each name once.
     order: VecDeque<Name>,
     limit: usize,
@@ -31,7 +32,7 @@ pub struct KeyLog {
 }
 
 impl KeyLog {
-    /// The number of connections whose secrets [`KeyLog::new`] holds: about 25 MB.
+    /// The number of connections whose secrets [`KeyLog::new`] holds: about 30 MB.
     pub const DEFAULT_LIMIT: usize = 65_536;
 
     /// An empty log that holds the secrets of [`KeyLog::DEFAULT_LIMIT`] connections.
@@ -92,12 +93,12 @@ impl KeyLog {
 
     /// The secrets of the connection whose ClientHello carries this random.
     pub fn lookup(&self, client_random: &[u8; 32]) -> Option<&Secrets> {
-        self.secrets.get(&Name::Random(*client_random))
+        self.secrets.get(&Name::Random(*client_random)).map(|secrets| &**secrets)
     }
 
     /// The master secret of a TLS 1.2 session by its id, from the `RSA Session-ID:` lines of OpenSSL's session printouts.
     pub fn lookup_session(&self, session_id: &[u8]) -> Option<&Secrets> {
-        self.secrets.get(&Name::session(session_id)?)
+        self.secrets.get(&Name::session(session_id)?).map(|secrets| &**secrets)
     }
 
     /// How many connections and sessions have secrets here.
@@ -286,13 +287,13 @@ impl Secrets {
 #[derive(PartialEq, Eq)]
 pub struct Secret {
     bytes: [u8; 48],
-    len: usize,
+    len: u8,
 }
 
 impl Secret {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 
@@ -435,8 +436,9 @@ fn parse_labelled(label: &[u8], random: &[u8], value: &[u8]) -> Line {
 
 fn secret(hex: &[u8], lengths: &[usize]) -> Option<Secret> {
     let mut secret = Secret { bytes: [0; 48], len: 0 };
-    secret.len = decode_hex(hex, &mut secret.bytes)?;
-    lengths.contains(&secret.len).then_some(secret)
+    let len = decode_hex(hex, &mut secret.bytes)?;
+    secret.len = u8::try_from(len).ok()?;
+    lengths.contains(&len).then_some(secret)
 }
 
 fn is_hex(text: &[u8]) -> bool {

@@ -161,7 +161,8 @@ impl Decryptor {
         }
     }
 
-    /// Bytes of this side are missing: the numbers of its records are unknown until one is found by trial.
+    /// Bytes of this side are missing: the numbers of its records are unknown until one is found by trial. The
+    /// ChangeCipherSpec may be among them; the first record that authenticates shows it.
     pub fn lost_records(&mut self, side: Side) {
         match &mut self.0 {
             Inner::Tls12(tls12) => tls12.lost_records(side),

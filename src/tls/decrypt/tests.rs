@@ -185,6 +185,35 @@ fn after_a_gap_the_record_number_is_found() {
 }
 
 #[test]
+fn a_lost_change_cipher_spec_shows_by_itself() {
+    for (suite, version, encrypt_then_mac) in SUITES_12 {
+        let (random, other) = (RANDOMS.client, RANDOMS.server);
+        let suite = CipherSuite(suite);
+        let mut decryptor = Decryptor::tls12(version, suite, &MASTER, random, other, encrypt_then_mac).unwrap();
+        let mut client = Sealer12::client(version, suite.0, encrypt_then_mac);
+        let clear = ([HANDSHAKE, 3, 3, 0, 64], vec![0x10; 64]);
+        decryptor.lost_records(Side::Client);
+        assert_eq!(open(&mut decryptor, &clear), Err(OpenError::NotSealed), "{suite}");
+        // ChangeCipherSpec and Finished are lost, and in TLS 1.0 the block that the next record needs.
+        client.seal(HANDSHAKE, b"finished");
+        if version == Version::TLS_1_0 {
+            let _ = open(&mut decryptor, &client.seal(DATA, b"connect"));
+        }
+        assert_eq!(open(&mut decryptor, &client.seal(DATA, b"publish")), data(b"publish"), "{suite}");
+    }
+}
+
+#[test]
+fn a_gap_before_the_change_cipher_spec_does_no_harm() {
+    for (suite, version, encrypt_then_mac) in SUITES_12 {
+        let (mut client, mut decryptor) = tls12(suite, version, encrypt_then_mac);
+        decryptor.lost_records(Side::Client);
+        decryptor.change_cipher_spec(Side::Client);
+        assert_eq!(open(&mut decryptor, &client.seal(DATA, b"connect")), data(b"connect"), "{}", CipherSuite(suite));
+    }
+}
+
+#[test]
 fn a_nonce_that_counts_with_the_records_bridges_any_gap() {
     let (mut client, mut decryptor) = tls12(0xc02f, TLS12, false);
     client.nonce_offset = 0xfedc_ba98_7654_3210;

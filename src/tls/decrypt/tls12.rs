@@ -50,8 +50,8 @@ struct CbcProtection {
 enum Vector {
     /// It stands before the ciphertext (TLS 1.1 and 1.2).
     Explicit,
-    /// It is the last block of the record before (TLS 1.0); unknown after a gap.
-    Chained(Option<[u8; BLOCK]>),
+    /// It is the last block of the record before, the first comes from the keys (TLS 1.0); unknown after a gap.
+    Chained { first: [u8; BLOCK], next: Option<[u8; BLOCK]> },
 }
 
 impl Tls12 {
@@ -80,13 +80,17 @@ impl Tls12 {
         let channel = &mut self.channels[side];
         channel.sealed = true;
         channel.sequence = Sequence::default();
+        if let Protection::Cbc(CbcProtection { vector: Vector::Chained { first, next }, .. }) = &mut channel.protection
+        {
+            *next = Some(*first);
+        }
     }
 
     pub(super) fn lost_records(&mut self, side: Side) {
         let channel = &mut self.channels[side];
         channel.sequence.lose();
-        if let Protection::Cbc(CbcProtection { vector: Vector::Chained(last), .. }) = &mut channel.protection {
-            *last = None;
+        if let Protection::Cbc(CbcProtection { vector: Vector::Chained { next, .. }, .. }) = &mut channel.protection {
+            *next = None;
         }
     }
 
@@ -98,14 +102,17 @@ impl Tls12 {
         buffer: &'b mut Vec<u8>,
     ) -> Result<Opened<'b>, OpenError> {
         let Channel { protection, sealed, sequence } = &mut self.channels[side];
-        if !*sealed {
+        if !*sealed && !sequence.is_lost() {
             return Err(OpenError::NotSealed);
         }
-        let (plaintext, authenticated) = match protection {
-            Protection::Aead(aead) => (aead.open(sequence, header, body, buffer)?, true),
-            Protection::Cbc(cbc) => cbc.open(sequence, header, body, buffer)?,
-            Protection::Null(mac, mac_len) => open_null(mac, *mac_len, sequence, header, body, buffer)?,
+        let opened = match protection {
+            Protection::Aead(aead) => aead.open(sequence, header, body, buffer).map(|plaintext| (plaintext, true)),
+            Protection::Cbc(cbc) => cbc.open(sequence, header, body, buffer),
+            Protection::Null(mac, mac_len) => open_null(mac, *mac_len, sequence, header, body, buffer),
         };
+        // The ChangeCipherSpec may be among what was lost: a number that was found proves it.
+        *sealed |= !sequence.is_lost();
+        let (plaintext, authenticated) = if *sealed { opened? } else { return Err(OpenError::NotSealed) };
         Ok(Opened { content_type: ContentType(header[0]), plaintext, authenticated })
     }
 }
@@ -138,7 +145,10 @@ fn protections(
             let server_aes = Aes::new(parameters, block.take(parameters.key_len))?;
             let mut vector = || match parameters.fixed_iv_len(version) {
                 0 => Vector::Explicit,
-                len => Vector::Chained(block.take(len).try_into().ok()),
+                len => {
+                    let first = block.take(len).try_into().unwrap_or_default();
+                    Vector::Chained { first, next: Some(first) }
+                }
             };
             let cbc = |aes, mac_key, vector| {
                 let mac_len = usize::from(mac.len());
@@ -226,7 +236,7 @@ impl CbcProtection {
                 let (iv, ciphertext) = sealed.split_first_chunk::<BLOCK>().ok_or(OpenError::Malformed)?;
                 (Some(*iv), ciphertext)
             }
-            Vector::Chained(last) => (std::mem::replace(last, sealed.last_chunk().copied()), sealed),
+            Vector::Chained { next, .. } => (std::mem::replace(next, sealed.last_chunk().copied()), sealed),
         };
         if ciphertext.is_empty() || !ciphertext.len().is_multiple_of(BLOCK) {
             return Err(OpenError::Malformed);
