@@ -349,12 +349,12 @@ impl Parameters {
     }
 
     /// Whether encryption and authentication are one algorithm.
-    pub const fn is_aead(&self) -> bool {
+    pub const fn is_aead(self) -> bool {
         matches!(self.kind, Kind::AeadGcm | Kind::AeadChaCha20Poly1305 | Kind::AeadCcm | Kind::AeadCcm8)
     }
 
     /// The length of an AEAD's tag in bytes; 0 for the others, which have a MAC.
-    pub const fn tag_len(&self) -> u8 {
+    pub const fn tag_len(self) -> u8 {
         match self.kind {
             Kind::AeadGcm | Kind::AeadChaCha20Poly1305 | Kind::AeadCcm => 16,
             Kind::AeadCcm8 => 8,
@@ -364,7 +364,7 @@ impl Parameters {
 
     /// How many bytes of initialization vector come from the keys: the whole nonce in TLS 1.3, its fixed part in the AEADs
     /// of TLS 1.2, and the first record's vector in the CBC of TLS 1.0.
-    pub fn fixed_iv_len(&self, version: Version) -> u8 {
+    pub fn fixed_iv_len(self, version: Version) -> u8 {
         match self.kind {
             Kind::AeadGcm | Kind::AeadCcm | Kind::AeadCcm8 if version < Version::TLS_1_3 => 4,
             Kind::AeadGcm | Kind::AeadCcm | Kind::AeadCcm8 | Kind::AeadChaCha20Poly1305 => 12,
@@ -374,7 +374,7 @@ impl Parameters {
     }
 
     /// How many bytes of nonce or initialization vector each record carries in clear before its ciphertext.
-    pub fn explicit_nonce_len(&self, version: Version) -> u8 {
+    pub fn explicit_nonce_len(self, version: Version) -> u8 {
         match self.kind {
             Kind::AeadGcm | Kind::AeadCcm | Kind::AeadCcm8 if version < Version::TLS_1_3 => 8,
             Kind::Cbc { block } if version >= Version::TLS_1_1 => block,
@@ -386,7 +386,7 @@ impl Parameters {
     ///
     /// Exact for everything but CBC, where a block's worth of lengths look the same. Assumes the least padding, which is
     /// what all common stacks send: CBC and TLS 1.3 allow more. None if no record of this suite has that length.
-    pub fn plaintext_len(&self, version: Version, record_len: u32, encrypt_then_mac: bool) -> Option<LengthRange> {
+    pub fn plaintext_len(self, version: Version, record_len: u32, encrypt_then_mac: bool) -> Option<LengthRange> {
         let sealed = record_len.checked_sub(u32::from(self.explicit_nonce_len(version)))?;
         let mac = u32::from(self.mac.len());
         let exact = match self.kind {
@@ -406,7 +406,7 @@ impl Parameters {
     }
 
     /// The length in the header of the record that seals so many bytes with the least padding.
-    pub fn record_len(&self, version: Version, plaintext_len: u32, encrypt_then_mac: bool) -> u32 {
+    pub fn record_len(self, version: Version, plaintext_len: u32, encrypt_then_mac: bool) -> u32 {
         let nonce = u32::from(self.explicit_nonce_len(version));
         let mac = u32::from(self.mac.len());
         let sealed = match self.kind {
