@@ -39,6 +39,7 @@ pub(super) mod extension {
 }
 
 /// What a client offers.
+#[expect(clippy::struct_excessive_bools, reason = "each is an extension that is there or is not")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello {
     /// The length of the message with its header, in bytes.
@@ -210,6 +211,7 @@ impl fmt::Display for ClientHello {
 }
 
 /// What a server chose.
+#[expect(clippy::struct_excessive_bools, reason = "each is an extension that is there or is not")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerHello {
     /// The length of the message with its header, in bytes.

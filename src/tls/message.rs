@@ -42,7 +42,7 @@ pub(super) fn certificate(body: &[u8], version: Version, store: &mut Certificate
 
 fn certificate_tls12(body: &[u8], store: &mut CertificateStore) -> Option<Chain> {
     match parse_tls_handshake_msg_certificate(body) {
-        Ok((rest, TlsMessageHandshake::Certificate(contents))) if rest.is_empty() => {
+        Ok(([], TlsMessageHandshake::Certificate(contents))) => {
             Some(contents.cert_chain.iter().take(MAX_CHAIN).map(|raw| store.intern(raw.data)).collect())
         }
         _ => None,
@@ -135,9 +135,9 @@ pub(super) fn new_session_ticket(body: &[u8], version: Version) -> Option<(u32, 
     Some((lifetime, u32::try_from(ticket.len()).unwrap_or(u32::MAX)))
 }
 
-/// The application protocol in EncryptedExtensions (TLS 1.3).
-pub(super) fn encrypted_extensions_alpn(body: &[u8]) -> Option<Option<String>> {
+/// The application protocols in EncryptedExtensions (TLS 1.3): one, or none.
+pub(super) fn encrypted_extensions_alpn(body: &[u8]) -> Option<Vec<String>> {
     let mut extensions = Reader::new(Reader::new(body).vec16()?);
     let alpn = std::iter::from_fn(|| next_extension(&mut extensions)).find(|(kind, _)| *kind == extension::ALPN);
-    Some(alpn.and_then(|(_, data)| protocol_names(&mut Reader::new(data)).pop()))
+    Some(alpn.map(|(_, data)| protocol_names(&mut Reader::new(data))).unwrap_or_default())
 }

@@ -151,8 +151,8 @@ impl RecordReader {
         loop {
             match self.state {
                 State::Start => {
-                    if let Some(piece) = self.open(input, at)? {
-                        return Some(piece);
+                    if let Opening::Foreign(what) = self.open(input, at)? {
+                        return Some(Piece::Foreign { what, began: self.began.unwrap_or(at) });
                     }
                 }
                 State::Header => {
@@ -180,7 +180,7 @@ impl RecordReader {
                         return Some(Piece::Foreign { what: Foreign::Unknown, began: at });
                     }
                     let bytes = self.header_bytes(input, at)?;
-                    match Header::plausible(bytes, self.version).filter(|header| self.is_followed(*header, input)) {
+                    match Header::plausible(bytes, self.version).filter(|header| Self::is_followed(*header, input)) {
                         Some(header) => {
                             self.began = Some(at);
                             self.enter_body(header, wants(header));
@@ -249,30 +249,27 @@ impl RecordReader {
         }
     }
 
-    /// The first bytes of a stream. `None`: more are needed; `Some(None)`: it is TLS.
-    fn open(&mut self, input: &mut &[u8], at: Moment) -> Option<Option<Piece<'static>>> {
+    /// Reads the first bytes of a stream until they tell what it is. `None`: more are needed.
+    fn open(&mut self, input: &mut &[u8], at: Moment) -> Option<Opening> {
         loop {
-            match foreign::opening(self.header.as_slice()) {
+            let opening = foreign::opening(self.header.as_slice());
+            match opening {
                 Opening::Unclear => {
+                    let byte = take_byte(input)?;
                     self.began.get_or_insert(at);
-                    self.header.push(take_byte(input)?);
+                    self.header.push(byte);
+                    continue;
                 }
-                Opening::Tls => {
-                    self.state = State::Header;
-                    return Some(None);
-                }
+                Opening::Tls => self.state = State::Header,
                 Opening::SslV2Hello { length } => {
                     self.body.extend_from_slice(self.header.as_slice().get(2..).unwrap_or_default());
                     let known = u16::try_from(self.body.len()).unwrap_or(u16::MAX);
                     self.header.clear();
                     self.state = State::SslV2Hello { remaining: length.saturating_sub(known) };
-                    return Some(None);
                 }
-                Opening::Foreign(what) => {
-                    self.state = State::Stopped;
-                    return Some(Some(Piece::Foreign { what, began: self.began.unwrap_or(at) }));
-                }
+                Opening::Foreign(_) => self.state = State::Stopped,
             }
+            return Some(opening);
         }
     }
 
@@ -295,9 +292,9 @@ impl RecordReader {
         self.header.clear();
         // After the handshake no body is wanted: the buffer is given back.
         if wanted {
-            self.body.clear()
+            self.body.clear();
         } else {
-            self.body = Vec::new()
+            self.body = Vec::new();
         }
         self.state = State::Body { header, remaining: header.length, wanted, damaged: false };
     }
@@ -347,7 +344,7 @@ impl RecordReader {
     }
 
     /// Whether what stands behind a candidate's body does not contradict it; the end of the chunk does not.
-    fn is_followed(&self, header: Header, input: &[u8]) -> bool {
+    fn is_followed(header: Header, input: &[u8]) -> bool {
         let next = input.get(usize::from(header.length)..).and_then(<[u8]>::first_chunk);
         next.is_none_or(|bytes| Header::plausible(*bytes, Some(header.version)).is_some())
     }

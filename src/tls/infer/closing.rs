@@ -51,14 +51,10 @@ impl Closing {
         if std::mem::replace(&mut tail.closed, true) {
             return None;
         }
-        let confidence = match side {
-            // DISCONNECT and close_notify, or one of them.
-            Side::Client if tail.run >= 2 => Likely,
-            Side::Client => Possible,
-            // Nothing that a server says by itself in MQTT has two bytes, but the answer to a ping has.
-            Side::Server if tail.run >= 2 || tail.after_close || tail.in_answer_to != 1 => Likely,
-            Side::Server => Possible,
-        };
+        // Of the client: DISCONNECT and close_notify, if there are two. Nothing that a server says by itself in MQTT has
+        // two bytes, but the answer to a ping has.
+        let by_itself = side == Side::Server && (tail.after_close || tail.in_answer_to != 1);
+        let confidence = if tail.run >= 2 || by_itself { Likely } else { Possible };
         tail.last.map(|record| (record, confidence))
     }
 }

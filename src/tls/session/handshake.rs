@@ -10,7 +10,7 @@ use crate::tls::handshake::{Message, MessageBody};
 use crate::tls::hello::{ClientHello, ServerHello};
 use crate::tls::message;
 use crate::tls::record::{Body, Record};
-use crate::tls::suite::KeyExchange;
+use crate::tls::suite::{CipherSuite, KeyExchange};
 use std::sync::Arc;
 
 impl Session {
@@ -132,7 +132,7 @@ impl Session {
             HandshakeType::CLIENT_HELLO => self.client_hello(seen, ClientHello::parse(body)?),
             HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?),
             HandshakeType::ENCRYPTED_EXTENSIONS => {
-                let alpn = message::encrypted_extensions_alpn(body)?.map(String::into_boxed_str);
+                let alpn = message::encrypted_extensions_alpn(body)?.pop().map(String::into_boxed_str);
                 self.facts.alpn.clone_from(&alpn);
                 Event::EncryptedExtensions { alpn }
             }
@@ -223,7 +223,7 @@ impl Session {
     }
 
     fn server_key_exchange(&mut self, body: &[u8]) -> Event {
-        let key_exchange = self.facts.cipher().and_then(|cipher| cipher.parameters()).map(|suite| suite.key_exchange);
+        let key_exchange = self.facts.cipher().and_then(CipherSuite::parameters).map(|suite| suite.key_exchange);
         let is_ecdhe = matches!(key_exchange, Some(KeyExchange::Ecdhe | KeyExchange::Ecdh));
         let is_dhe = matches!(key_exchange, Some(KeyExchange::Dhe | KeyExchange::Dh));
         let exchange = message::server_key_exchange(body, is_ecdhe, is_dhe);

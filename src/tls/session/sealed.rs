@@ -8,7 +8,7 @@ use crate::tls::event::Event;
 use crate::tls::facts::{AlertSeen, ClientCertificate, Mark};
 use crate::tls::infer::{Flights, Inference, Judged, Reading, Sealed};
 use crate::tls::record::Record;
-use crate::tls::suite::Kind;
+use crate::tls::suite::{CipherSuite, Kind};
 use crate::tls::{ApplicationData, PlaintextLen};
 
 /// The most bytes by which a suite makes a record longer: explicit nonce, MAC and padding of CBC with SHA-384.
@@ -40,7 +40,7 @@ impl Session {
     /// A ServerHello of TLS 1.3 was seen: what follows is to be judged by its looks.
     pub(super) fn start_flights(&mut self) {
         let facts = &self.facts;
-        let suite = facts.cipher().and_then(|cipher| cipher.parameters());
+        let suite = facts.cipher().and_then(CipherSuite::parameters);
         let hash_len = suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
         let resumed = facts.server_hello.as_ref().is_some_and(|hello| hello.pre_shared_key);
         let early = facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
@@ -144,7 +144,7 @@ impl Session {
 
     /// The length of what a record of TLS 1.3 holds, if it is not padded.
     fn content_len(&self, length: u32) -> u32 {
-        let is_ccm8 = self.facts.cipher().and_then(|cipher| cipher.parameters()).map(|suite| suite.kind);
+        let is_ccm8 = self.facts.cipher().and_then(CipherSuite::parameters).map(|suite| suite.kind);
         let expansion = if is_ccm8 == Some(Kind::AeadCcm8) { 1 + 8 } else { TLS13_EXPANSION };
         length.saturating_sub(expansion)
     }
