@@ -90,7 +90,8 @@ impl Told {
 
     fn finish(mut self, capture: &crate::report::model::Capture) -> Result<Summary> {
         for output in &mut self.outputs {
-            let written = output.format.finish(capture, &self.summary, &[], &mut output.to).and_then(|()| output.to.flush());
+            let written =
+                output.format.finish(capture, &self.summary, &[], &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
         Ok(self.summary)
@@ -106,12 +107,20 @@ fn outputs(arguments: &OutputArgs) -> Result<Vec<Output>> {
     if !(arguments.quiet && arguments.format == FormatName::Text) {
         let to = Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout())));
         let terminal = io::stdout().is_terminal();
-        outputs.push(Output { format: format(arguments.format, arguments, terminal), to, name: "standard output".to_owned() });
+        outputs.push(Output {
+            format: format(arguments.format, arguments, terminal),
+            to,
+            name: "standard output".to_owned(),
+        });
     }
     for target in &arguments.reports {
         let name = target.path.display().to_string();
         let file = File::create(&target.path).with_context(|| cannot_write(&name))?;
-        outputs.push(Output { format: format(target.format, arguments, false), to: Box::new(BufWriter::new(file)), name });
+        outputs.push(Output {
+            format: format(target.format, arguments, false),
+            to: Box::new(BufWriter::new(file)),
+            name,
+        });
     }
     Ok(outputs)
 }

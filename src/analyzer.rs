@@ -75,7 +75,7 @@ impl Analyzer {
             stats: Stats::default(),
             now: None,
         };
-        Self { decoder: Decoder::new(&config.interest, config.decode), core }
+        Self { decoder: Decoder::new(config.interest, config.decode), core }
     }
 
     /// Takes the next frame of the capture.

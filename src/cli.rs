@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn captures_come_from_both_places() {
-        let cli = Cli::try_parse_from(["iotcap", "-r", "a.pcap", "-p", "8883", "-p", "443", "--format", "json"]).unwrap();
+        let cli =
+            Cli::try_parse_from(["iotcap", "-r", "a.pcap", "-p", "8883", "-p", "443", "--format", "json"]).unwrap();
         assert_eq!(cli.analyze.captures(), [PathBuf::from("a.pcap")]);
         assert_eq!(cli.analyze.selection.ports, [8883, 443]);
         let cli = Cli::try_parse_from(["iotcap", "a.pcap", "b.pcap"]).unwrap();

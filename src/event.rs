@@ -41,7 +41,11 @@ impl Event {
 
     /// Whether this came after `other`: by frame within a file, by time between files.
     fn is_after(&self, other: &Self) -> bool {
-        if self.at.frame.file() == other.at.frame.file() { self.at.frame > other.at.frame } else { self.at.at > other.at.at }
+        if self.at.frame.file() == other.at.frame.file() {
+            self.at.frame > other.at.frame
+        } else {
+            self.at.at > other.at.at
+        }
     }
 }
 
@@ -125,7 +129,13 @@ impl Kind {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Dns(message) => if message.is_response { "answer" } else { "query" },
+            Self::Dns(message) => {
+                if message.is_response {
+                    "answer"
+                } else {
+                    "query"
+                }
+            }
             Self::Icmp(_) => "unreachable",
             Self::Tcp(event) => event.name(),
             Self::Tls(event) => event.name(),

@@ -132,7 +132,10 @@ impl Table {
     pub fn insert(&mut self, key: FlowKey, connection: Connection) -> Option<Left> {
         let left = if self.connections.len() >= self.limits.connections.max(1) { self.evict() } else { None };
         self.counts.opened += 1;
-        let ticket = Ticket { slot: u32::try_from(self.connections.vacant_key()).unwrap_or(u32::MAX), generation: self.counts.opened };
+        let ticket = Ticket {
+            slot: u32::try_from(self.connections.vacant_key()).unwrap_or(u32::MAX),
+            generation: self.counts.opened,
+        };
         self.deadlines.push(Reverse((self.deadline(&connection), ticket)));
         if !connection.is_established() {
             self.unestablished.push_back(ticket);
@@ -184,8 +187,15 @@ impl Table {
         self.unestablished.clear();
         let mut entries: Vec<Entry> = self.connections.drain().collect();
         entries.sort_unstable_by_key(|entry| entry.generation);
-        let ending = |connection: &Connection| if connection.is_closed() { Ending::Closed } else { Ending::CaptureEnded };
-        entries.into_iter().map(|entry| { let ending = ending(&entry.connection); (entry.connection, ending) }).collect()
+        let ending =
+            |connection: &Connection| if connection.is_closed() { Ending::Closed } else { Ending::CaptureEnded };
+        entries
+            .into_iter()
+            .map(|entry| {
+                let ending = ending(&entry.connection);
+                (entry.connection, ending)
+            })
+            .collect()
     }
 
     /// Whether this flow was told already, and a segment without a SYN is but a straggler of it. Counts it.
@@ -246,7 +256,8 @@ impl Table {
         let enough = 4 * self.connections.len() + 1024;
         if self.deadlines.len() > enough {
             let deadlines = std::mem::take(&mut self.deadlines);
-            self.deadlines = deadlines.into_iter().filter(|Reverse((_, ticket))| self.held(*ticket).is_some()).collect();
+            self.deadlines =
+                deadlines.into_iter().filter(|Reverse((_, ticket))| self.held(*ticket).is_some()).collect();
         }
         if self.unestablished.len() > enough {
             let mut unestablished = std::mem::take(&mut self.unestablished);

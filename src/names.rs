@@ -46,7 +46,9 @@ impl Names {
             push_bounded(&mut self.waiting, message);
             return;
         }
-        let asked = |query: &DnsMessage| query.id == message.id && query.client == message.client && query.question == message.question;
+        let asked = |query: &DnsMessage| {
+            query.id == message.id && query.client == message.client && query.question == message.question
+        };
         let query = self.waiting.iter().position(asked).and_then(|index| self.waiting.remove(index));
         push_bounded(&mut self.answers, Arc::new(Resolution { query, answer: message }));
     }
@@ -54,7 +56,9 @@ impl Names {
     /// The latest answer that led this client to this server.
     #[must_use]
     pub fn resolution(&self, client: IpAddr, server: IpAddr) -> Option<&Arc<Resolution>> {
-        let leads = |answer: &&Arc<Resolution>| answer.answer.client.address == client && answer.answer.addresses.contains(&server);
+        let leads = |answer: &&Arc<Resolution>| {
+            answer.answer.client.address == client && answer.answer.addresses.contains(&server)
+        };
         self.answers.iter().rev().find(leads)
     }
 

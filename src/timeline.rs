@@ -27,8 +27,14 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Self; 6] =
-        [Self::TcpHandshake, Self::TlsHello, Self::TlsAuthentication, Self::MqttConnect, Self::MqttSession, Self::Close];
+    pub const ALL: [Self; 6] = [
+        Self::TcpHandshake,
+        Self::TlsHello,
+        Self::TlsAuthentication,
+        Self::MqttConnect,
+        Self::MqttSession,
+        Self::Close,
+    ];
 
     /// The contract's name.
     #[must_use]

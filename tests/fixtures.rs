@@ -39,7 +39,8 @@ fn variants(folder: &Path) -> Vec<(PathBuf, Option<PathBuf>)> {
 
 fn printed(folder: &Path, keys: Option<&Path>) -> String {
     let capture = folder.join("capture.pcapng");
-    let mut arguments = vec!["-v".as_ref(), "-p".as_ref(), "8883".as_ref(), "-p".as_ref(), "443".as_ref(), capture.as_os_str()];
+    let mut arguments =
+        vec!["-v".as_ref(), "-p".as_ref(), "8883".as_ref(), "-p".as_ref(), "443".as_ref(), capture.as_os_str()];
     if let Some(keys) = keys {
         arguments.extend(["--keylog".as_ref(), keys.as_os_str()]);
     }
@@ -55,7 +56,9 @@ fn first_difference(expected: &str, printed: &str) -> String {
         match (expected.next(), printed.next()) {
             (Some(left), Some(right)) if left == right => {}
             (None, None) => break,
-            (left, right) => return format!("  line {number}\n  - {}\n  + {}", left.unwrap_or(""), right.unwrap_or("")),
+            (left, right) => {
+                return format!("  line {number}\n  - {}\n  + {}", left.unwrap_or(""), right.unwrap_or(""));
+            }
         }
     }
     "  line endings".to_owned()

@@ -70,7 +70,8 @@ fn compare(capture: &Path) -> Vec<String> {
 }
 
 fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
-    let arguments = ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "tcp or vlan or pppoes".as_ref(), "--ipv6".as_ref()];
+    let arguments =
+        ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "tcp or vlan or pppoes".as_ref(), "--ipv6".as_ref()];
     let output = support::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
     match output.status.code() {
         Some(0) => {}
@@ -90,7 +91,9 @@ fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
                 "client_hello" => format!("1 {}", tls["server_name"].as_str().unwrap_or("")),
                 "server_hello" => format!("2 {}", tls["cipher"].as_str().unwrap_or("")),
                 "hello_retry_request" => "2 hello retry".to_owned(),
-                "alert" => format!("alert {}", alerts.next().map_or("", |alert| alert["description"].as_str().unwrap_or(""))),
+                "alert" => {
+                    format!("alert {}", alerts.next().map_or("", |alert| alert["description"].as_str().unwrap_or("")))
+                }
                 kind => match handshake_type(kind) {
                     Some(number) => number.to_string(),
                     None => continue,
@@ -120,8 +123,14 @@ fn handshake_type(kind: &str) -> Option<u8> {
 
 fn told_by_tshark(capture: &Path) -> Frames {
     let _ = report::<&str>;
-    let fields =
-        ["frame.number", "tls.handshake.type", "tls.handshake.extensions_server_name", "tls.handshake.ciphersuite", "tls.alert_message.desc", "tls.handshake.random"];
+    let fields = [
+        "frame.number",
+        "tls.handshake.type",
+        "tls.handshake.extensions_server_name",
+        "tls.handshake.ciphersuite",
+        "tls.alert_message.desc",
+        "tls.handshake.random",
+    ];
     let mut frames = Frames::new();
     for row in tshark(capture, &[], "tcp && tls && !(ip.proto == 4)", &fields) {
         let [number, types, name, _cipher, alerts, _random] = &row[..] else { continue };

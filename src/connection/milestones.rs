@@ -6,7 +6,12 @@ use crate::timeline::Milestones;
 use crate::{mqtt, tcp, tls};
 
 /// The moments at which a connection got further.
-pub(super) fn milestones(tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option<&mqtt::Facts>, plaintext: bool) -> Milestones {
+pub(super) fn milestones(
+    tcp: &tcp::Facts,
+    tls: Option<&tls::Facts>,
+    mqtt: Option<&mqtt::Facts>,
+    plaintext: bool,
+) -> Milestones {
     let mut milestones = Milestones {
         syn: tcp.client.syns.first,
         syn_ack: tcp.server.syns.first,
@@ -27,7 +32,8 @@ pub(super) fn milestones(tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Optio
 fn add_tls(milestones: &mut Milestones, tls: &tls::Facts) {
     milestones.client_hello = tls.client_hello_began;
     milestones.server_hello = tls.server_hello_at;
-    let flight_is_complete = tls.client_flight_began.is_some() || tls.finished.server.is_some() || tls.history.as_str().contains('n');
+    let flight_is_complete =
+        tls.client_flight_began.is_some() || tls.finished.server.is_some() || tls.history.as_str().contains('n');
     milestones.server_flight = tls.server_flight_ended.filter(|_| flight_is_complete);
     milestones.client_flight = tls.client_flight_began;
     milestones.finished = match (tls.finished.client, tls.finished.server) {

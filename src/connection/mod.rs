@@ -133,9 +133,9 @@ impl Connection {
     /// Ends it: what waited for more is settled, and the record of it is left.
     #[must_use]
     pub fn finish(mut self, ending: Ending, context: &mut Context) -> Record {
-        let Self { tcp, layers, events, .. } = &mut self;
+        let Self { tcp, layers, events, last, .. } = &mut self;
         tcp.finish(&mut Stack { layers, events, context });
-        layers.finish(self.last, events);
+        layers.finish(*last, events);
         Record::new(self, ending)
     }
 }

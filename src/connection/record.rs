@@ -104,7 +104,10 @@ impl Record {
     #[must_use]
     pub fn may_have_missed_frames(&self) -> bool {
         let tcp = &self.tcp;
-        let holes = Side::BOTH.into_iter().map(|side| tcp.side(side)).any(|facts| facts.missed_bytes > 0 || facts.acked_unseen > 0);
+        let holes = Side::BOTH
+            .into_iter()
+            .map(|side| tcp.side(side))
+            .any(|facts| facts.missed_bytes > 0 || facts.acked_unseen > 0);
         tcp.midstream || tcp.one_sided.is_some() || tcp.truncated || holes
     }
 

@@ -51,7 +51,10 @@ impl Doc {
     /// The items of a list section; those of the service first, where it has its own.
     #[must_use]
     pub fn items(&self, heading: &str, service: Option<&str>) -> Vec<String> {
-        let own = self.sections.iter().filter(|s| s.heading == heading && s.service.is_some() && s.service.as_deref() == service);
+        let own = self
+            .sections
+            .iter()
+            .filter(|s| s.heading == heading && s.service.is_some() && s.service.as_deref() == service);
         let general = self.sections.iter().filter(|s| s.heading == heading && s.service.is_none());
         own.chain(general).flat_map(Section::items).collect()
     }
@@ -97,7 +100,8 @@ impl Section {
 }
 
 fn list_item(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("* ").or_else(|| line.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(". "))?;
+    let rest =
+        line.strip_prefix("* ").or_else(|| line.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(". "))?;
     Some(rest.trim())
 }
 

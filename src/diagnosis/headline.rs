@@ -39,7 +39,8 @@ pub(super) const fn words(phase: Phase) -> &'static str {
 fn what_was_done(record: &Record) -> String {
     let timings = &record.timeline.timings;
     let parts = [("TCP", timings.tcp_handshake), ("TLS", record.tls_time()), ("MQTT", timings.mqtt_connect)];
-    let known: Vec<String> = parts.iter().filter_map(|(name, time)| Some(format!("{name} {}", short((*time)?)))).collect();
+    let known: Vec<String> =
+        parts.iter().filter_map(|(name, time)| Some(format!("{name} {}", short((*time)?)))).collect();
     let done = match record.timeline.reached {
         Some(rung) if rung >= Rung::MqttConnected => "Connected",
         Some(rung) if rung >= Rung::TlsEstablished => "TLS established",

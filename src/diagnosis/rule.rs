@@ -31,8 +31,23 @@ pub struct Rule {
 impl Rule {
     /// A rule about one connection that supersedes nothing; set what differs with `..`.
     #[must_use]
-    pub const fn new(id: &'static str, code: &'static str, source: &'static str, check: fn(&Case<'_>) -> Option<Finding>) -> Self {
-        Self { id, code, phase: None, severity: Severity::Error, supersedes: &[], forbids_verdict: false, keeps_outcome: false, check, source }
+    pub const fn new(
+        id: &'static str,
+        code: &'static str,
+        source: &'static str,
+        check: fn(&Case<'_>) -> Option<Finding>,
+    ) -> Self {
+        Self {
+            id,
+            code,
+            phase: None,
+            severity: Severity::Error,
+            supersedes: &[],
+            forbids_verdict: false,
+            keeps_outcome: false,
+            check,
+            source,
+        }
     }
 
     /// Its documentation.

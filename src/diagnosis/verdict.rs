@@ -72,10 +72,14 @@ impl Verdict {
         cap_what_rests_on_absence(record, capture, &mut found);
         drop_superseded(&mut found);
         // The worst and surest first; rules stand in the order of the phases, which settles ties.
-        found.sort_by_key(|judged| std::cmp::Reverse((judged.severity(), judged.rule.forbids_verdict, judged.finding.confidence)));
+        found.sort_by_key(|judged| {
+            std::cmp::Reverse((judged.severity(), judged.rule.forbids_verdict, judged.finding.confidence))
+        });
         let outcome = outcome(record, &found);
         let has_cause = match outcome {
-            Outcome::Failed | Outcome::Degraded => found.first().is_some_and(|judged| judged.severity() > Severity::Note),
+            Outcome::Failed | Outcome::Degraded => {
+                found.first().is_some_and(|judged| judged.severity() > Severity::Note)
+            }
             Outcome::Inconclusive => {
                 let forbidding = found.iter().position(|judged| judged.rule.forbids_verdict);
                 if let Some(index) = forbidding {
@@ -85,7 +89,8 @@ impl Verdict {
             }
             Outcome::Ok | Outcome::Open => false,
         };
-        let stopped_in = (outcome == Outcome::Failed).then(|| stopped_in(record, found.first().filter(|_| has_cause))).flatten();
+        let stopped_in =
+            (outcome == Outcome::Failed).then(|| stopped_in(record, found.first().filter(|_| has_cause))).flatten();
         let headline = headline::headline(record, outcome, stopped_in, found.first().filter(|_| has_cause));
         Self { outcome, stopped_in, headline, findings: found, has_cause }
     }
@@ -114,7 +119,8 @@ fn drop_superseded(found: &mut Vec<Judged>) {
 
 fn outcome(record: &Record, found: &[Judged]) -> Outcome {
     let worst = found.iter().map(Judged::severity).max().unwrap_or(Severity::Note);
-    let proven_error = found.iter().any(|j| j.severity() == Severity::Error && j.finding.confidence == Confidence::Proven);
+    let proven_error =
+        found.iter().any(|j| j.severity() == Severity::Error && j.finding.confidence == Confidence::Proven);
     if !proven_error && found.iter().any(|judged| judged.rule.forbids_verdict) {
         Outcome::Inconclusive
     } else if worst == Severity::Error {
@@ -138,5 +144,7 @@ fn did_its_work(record: &Record) -> bool {
 
 /// The phase of the cause, or else the first phase that was not completed.
 fn stopped_in(record: &Record, cause: Option<&Judged>) -> Option<Phase> {
-    cause.and_then(|judged| judged.finding.stopped_in.or(judged.rule.phase)).or_else(|| record.timeline.first_incomplete())
+    cause
+        .and_then(|judged| judged.finding.stopped_in.or(judged.rule.phase))
+        .or_else(|| record.timeline.first_incomplete())
 }

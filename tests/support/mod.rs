@@ -49,15 +49,18 @@ pub fn iotcap<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>)
 /// The JSON report of the binary under test.
 pub fn report<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
     let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-    let output = iotcap(arguments.iter().map(std::ffi::OsString::as_os_str).chain(["--format", "json"].map(std::ffi::OsStr::new)));
+    let output = iotcap(
+        arguments.iter().map(std::ffi::OsString::as_os_str).chain(["--format", "json"].map(std::ffi::OsStr::new)),
+    );
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
 }
 
 /// Whether a program is there. With CI=true a missing one fails the test; elsewhere the test says that it was skipped.
 pub fn have(program: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(program).exists()));
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(program).exists())
+    });
     if !found {
         assert!(std::env::var_os("CI").is_none(), "{program} is missing: run `make peers`");
         println!("skipped: {program} is not installed (make peers)");
@@ -68,7 +71,9 @@ pub fn have(program: &str) -> bool {
 /// Rows of fields that tshark prints for the frames of a capture; fields of one frame that repeat are joined by commas.
 pub fn tshark(capture: &Path, options: &[&str], filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
     let mut command = Command::new("tshark");
-    command.args(["-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-o", "tcp.analyze_sequence_numbers:TRUE", "-r"]).arg(capture);
+    command
+        .args(["-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-o", "tcp.analyze_sequence_numbers:TRUE", "-r"])
+        .arg(capture);
     for option in options {
         command.args(["-o", option]);
     }

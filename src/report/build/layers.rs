@@ -41,7 +41,9 @@ pub(super) fn tls(facts: &tls::Facts) -> model::Tls {
     let texts = |list: &[String]| list.to_vec();
     model::Tls {
         version: facts.version().map(|version| version.to_string()),
-        offered_versions: offer.map(|hello| hello.versions.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        offered_versions: offer
+            .map(|hello| hello.versions.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
         cipher: facts.cipher().map(|cipher| cipher.to_string()),
         offered_ciphers: offer.map(|hello| hello.ciphers.iter().map(ToString::to_string).collect()).unwrap_or_default(),
         group: facts.group.map(|group| group.to_string()),
@@ -49,7 +51,11 @@ pub(super) fn tls(facts: &tls::Facts) -> model::Tls {
         alpn: facts.alpn.as_deref().map(str::to_owned),
         alpn_offered: offer.map(|hello| texts(&hello.alpn)).unwrap_or_default(),
         resumed: facts.resumed.is_resumed(),
-        hello_retry: facts.server_hello.as_ref().map(|_| facts.hello_retry.is_some()).or(facts.hello_retry.as_ref().map(|_| true)),
+        hello_retry: facts
+            .server_hello
+            .as_ref()
+            .map(|_| facts.hello_retry.is_some())
+            .or(facts.hello_retry.as_ref().map(|_| true)),
         ja3: offer.map(|hello| hello.ja3.clone()),
         ja4: offer.map(|hello| hello.ja4.clone()),
         history: facts.history.as_str().to_owned(),
@@ -66,7 +72,13 @@ pub(super) fn tls(facts: &tls::Facts) -> model::Tls {
 }
 
 fn chain(facts: &tls::Facts, side: Side) -> Vec<model::Certificate> {
-    facts.certificates.of(side).into_iter().flat_map(|chain| chain.iter()).map(|certificate| self::certificate(certificate)).collect()
+    facts
+        .certificates
+        .of(side)
+        .into_iter()
+        .flat_map(|chain| chain.iter())
+        .map(|certificate| self::certificate(certificate))
+        .collect()
 }
 
 fn certificate(certificate: &Certificate) -> model::Certificate {
