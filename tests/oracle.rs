@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use support::{corpus, have, recorded_fixtures, report, tshark};
+use support::{corpus, have, recorded_fixtures, tshark};
 
 /// Captures on which the two differ, each explained in docs/oracle.md.
 const KNOWN_DIFFERENCES: &[&str] = &[];
@@ -122,7 +122,6 @@ fn handshake_type(kind: &str) -> Option<u8> {
 }
 
 fn told_by_tshark(capture: &Path) -> Frames {
-    let _ = report::<&str>;
     let fields = [
         "frame.number",
         "tls.handshake.type",

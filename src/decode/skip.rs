@@ -163,7 +163,7 @@ mod tests {
         }
         let counted: Vec<_> = counts.by_reason().collect();
         assert_eq!(counted, Skip::ALL.into_iter().zip(1..).collect::<Vec<_>>());
-        assert_eq!(counts.total(), (1..=13).sum());
+        assert_eq!(counts.total(), (1..=13).sum::<u64>());
     }
 
     #[test]

@@ -1,29 +1,26 @@
-//! The report as JSON, in one object or in lines, and its schema. Nothing is held back.
+//! The report as JSON, in one object or in lines, and its schema.
 
 use super::format::Format;
+use super::spool::Spool;
 use super::model::{Capture, Connection, Group, Report, SchemaId, Summary};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use std::io::{self, Write};
 
 /// `json`: one object, one line a connection, so that the whole is valid JSON and yet can be read with grep and diff.
-/// Its connections are handed over in the order of their first frame.
+/// Its connections stand in the order of their first frames, whatever the order in which they are handed over.
 #[derive(Debug, Default)]
 pub struct Json {
-    written: u64,
+    connections: Spool,
 }
 
 impl Format for Json {
-    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(b"{\"schema\":")?;
-        write_value(&SchemaId::V1, out)?;
-        out.write_all(b",\n\"connections\":[")
+    fn begin(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
     }
 
-    fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(if self.written == 0 { b"\n" } else { b",\n" })?;
-        self.written += 1;
-        write_value(connection, out)
+    fn connection(&mut self, connection: &Connection, _: &mut dyn Write) -> io::Result<()> {
+        self.connections.add(connection.ordinal, |bytes| write_value(connection, bytes))
     }
 
     fn finish(
@@ -33,12 +30,21 @@ impl Format for Json {
         groups: &[Group],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        out.write_all(if self.written == 0 { b"],\n\"groups\":" } else { b"\n],\n\"groups\":" })?;
-        write_value(&groups, out)?;
+        out.write_all(b"{\"schema\":")?;
+        write_value(&SchemaId::V1, out)?;
         out.write_all(b",\n\"capture\":")?;
         write_value(capture, out)?;
         out.write_all(b",\n\"summary\":")?;
         write_value(summary, out)?;
+        out.write_all(b",\n\"connections\":[")?;
+        let mut separator: &[u8] = b"\n";
+        self.connections.drain_sorted(|connection| {
+            out.write_all(separator)?;
+            separator = b",\n";
+            out.write_all(connection)
+        })?;
+        out.write_all(b"],\n\"groups\":")?;
+        write_value(&groups, out)?;
         out.write_all(b"}\n")
     }
 }

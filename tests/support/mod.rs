@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The folder of the fixtures.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 /// The fixture folders that hold a recorded capture.
-pub fn recorded_fixtures() -> Vec<PathBuf> {
+pub(crate) fn recorded_fixtures() -> Vec<PathBuf> {
     let mut folders: Vec<_> = std::fs::read_dir(fixtures())
         .expect("the fixtures")
         .map(|entry| entry.expect("an entry").path())
@@ -24,7 +24,7 @@ pub fn recorded_fixtures() -> Vec<PathBuf> {
 }
 
 /// The captures of the public corpus, where the variable IOTCAP_CORPUS names its folder.
-pub fn corpus() -> Option<Vec<PathBuf>> {
+pub(crate) fn corpus() -> Option<Vec<PathBuf>> {
     let Some(folder) = std::env::var_os("IOTCAP_CORPUS") else {
         println!("skipped: IOTCAP_CORPUS names no folder of public captures");
         return None;
@@ -42,12 +42,12 @@ pub fn corpus() -> Option<Vec<PathBuf>> {
 }
 
 /// Runs the binary under test.
-pub fn iotcap<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
+pub(crate) fn iotcap<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
     Command::new(env!("CARGO_BIN_EXE_iotcap")).args(arguments).env("NO_COLOR", "1").output().expect("iotcap runs")
 }
 
 /// The JSON report of the binary under test.
-pub fn report<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
+pub(crate) fn report<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
     let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
     let output = iotcap(
         arguments.iter().map(std::ffi::OsString::as_os_str).chain(["--format", "json"].map(std::ffi::OsStr::new)),
@@ -57,7 +57,7 @@ pub fn report<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>)
 }
 
 /// Whether a program is there. With CI=true a missing one fails the test; elsewhere the test says that it was skipped.
-pub fn have(program: &str) -> bool {
+pub(crate) fn have(program: &str) -> bool {
     let found = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(program).exists())
     });
@@ -69,7 +69,7 @@ pub fn have(program: &str) -> bool {
 }
 
 /// Rows of fields that tshark prints for the frames of a capture; fields of one frame that repeat are joined by commas.
-pub fn tshark(capture: &Path, options: &[&str], filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
+pub(crate) fn tshark(capture: &Path, options: &[&str], filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
     let mut command = Command::new("tshark");
     command
         .args(["-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-o", "tcp.analyze_sequence_numbers:TRUE", "-r"])

@@ -160,6 +160,7 @@ impl Text {
     }
 
     fn tell_held(&mut self, page: &mut Page<'_>) -> io::Result<()> {
+        self.held.make_contiguous().sort_by_key(|connection| connection.ordinal);
         while let Some(connection) = self.held.pop_front() {
             self.tell(&connection, page)?;
         }
