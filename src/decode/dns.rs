@@ -147,8 +147,8 @@ pub(super) fn message(datagram: &Datagram<'_>, ports: (u16, u16), frame: &Frame<
     let header = body.head::<12>()?;
     let [id @ .., flags, more_flags, a, b, c, d, _, _, _, _] = *header;
     let is_response = flags & RESPONSE != 0;
-    let source = Endpoint::new(datagram.source, ports.0);
-    let destination = Endpoint::new(datagram.destination, ports.1);
+    let source = Endpoint::new(datagram.header.source(), ports.0);
+    let destination = Endpoint::new(datagram.header.destination(), ports.1);
     let (client, resolver) = if is_response { (destination, source) } else { (source, destination) };
     if resolver.port != PORT || flags & OPCODE_MASK != 0 {
         return Err(Skip::NotDns);

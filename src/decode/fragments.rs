@@ -5,6 +5,7 @@
 
 use super::captured::Captured;
 use super::ip::{Datagram, Fragment};
+use super::link::IpVersion;
 use super::skip::Skip;
 use crate::time::Timestamp;
 use etherparse::IpNumber;
@@ -189,10 +190,10 @@ impl Fragments {
 impl Key {
     fn of(packet: &Datagram<'_>, fragment: Fragment) -> Self {
         Self {
-            source: packet.source,
-            destination: packet.destination,
+            source: packet.header.source(),
+            destination: packet.header.destination(),
             identification: fragment.identification,
-            protocol: packet.source.is_ipv4().then_some(packet.protocol),
+            protocol: (packet.header.version() == IpVersion::V4).then_some(packet.protocol),
         }
     }
 }

@@ -4,14 +4,15 @@
 //! parameter problem. Redirects and source quenches quote packets as well, but stop none.
 
 use super::captured::Captured;
-use super::ip::{self, Datagram};
+use super::ip::{self, Datagram, IpHeader};
+use super::link::IpVersion;
 use super::skip::Skip;
 use super::transport::PortSet;
 use crate::frame::{Frame, FrameId};
 use crate::net::Endpoint;
 use crate::segment::SeqNumber;
 use crate::time::Timestamp;
-use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
+use etherparse::IpNumber;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -154,9 +155,9 @@ const fn v6_name(kind: u8, code: u8) -> Option<&'static str> {
 /// Reads an error about a segment on one of the ports. The quote may end with the eighth byte of the segment (RFC 792).
 pub(super) fn error(datagram: &Datagram<'_>, wanted: &PortSet, frame: &Frame<'_>) -> Result<IcmpError, Skip> {
     let [kind, code, _, _, a, b, c, d] = *datagram.payload.head::<8>()?;
-    let message = match (datagram.protocol, datagram.source) {
-        (IpNumber::ICMP, IpAddr::V4(_)) => IcmpMessage::V4 { kind, code },
-        (IpNumber::IPV6_ICMP, IpAddr::V6(_)) => IcmpMessage::V6 { kind, code },
+    let message = match (datagram.protocol, datagram.header.version()) {
+        (IpNumber::ICMP, IpVersion::V4) => IcmpMessage::V4 { kind, code },
+        (IpNumber::IPV6_ICMP, IpVersion::V6) => IcmpMessage::V6 { kind, code },
         _ => return Err(Skip::OtherProtocol),
     };
     if !message.is_error() {
@@ -168,8 +169,8 @@ pub(super) fn error(datagram: &Datagram<'_>, wanted: &PortSet, frame: &Frame<'_>
         IcmpMessage::V6 { kind: 2, .. } => Some(u32::from_be_bytes([a, b, c, d])),
         _ => None,
     };
-    let quoted = quoted_segment(message, datagram.payload.after(8)?)?;
-    let [a, b, c, d, seq @ ..] = *quoted.data.head::<8>()?;
+    let quoted = quoted_segment(datagram.header.version(), datagram.payload.after(8)?)?;
+    let [a, b, c, d, seq @ ..] = *quoted.payload.head::<8>()?;
     let ports = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     if !wanted.contains_either(ports) {
         return Err(Skip::OtherIcmp);
@@ -177,44 +178,32 @@ pub(super) fn error(datagram: &Datagram<'_>, wanted: &PortSet, frame: &Frame<'_>
     Ok(IcmpError {
         frame: frame.id,
         at: frame.at,
-        sender: datagram.source,
+        sender: datagram.header.source(),
         message,
         next_hop_mtu,
-        quoted_source: Endpoint::new(quoted.source, ports.0),
-        quoted_destination: Endpoint::new(quoted.destination, ports.1),
+        quoted_source: Endpoint::new(quoted.header.source(), ports.0),
+        quoted_destination: Endpoint::new(quoted.header.destination(), ports.1),
         quoted_seq: SeqNumber(u32::from_be_bytes(seq)),
     })
 }
 
-/// The beginning of a TCP segment inside of an ICMP error.
-struct Quoted<'a> {
-    source: IpAddr,
-    destination: IpAddr,
-    data: Captured<'a>,
-}
-
-/// Finds the TCP segment in a quoted packet. The quoted length fields are those of the whole packet, so that they say nothing
-/// of the quote; routers change some header fields before they quote.
-fn quoted_segment(message: IcmpMessage, packet: Captured<'_>) -> Result<Quoted<'_>, Skip> {
-    let (quoted, protocol, offset) = match message {
-        IcmpMessage::V4 { .. } => {
-            let header = Ipv4HeaderSlice::from_slice(packet.bytes()).map_err(|_| packet.lack_of(20))?;
-            let data = packet.after(header.slice().len())?;
-            let quoted =
-                Quoted { source: header.source_addr().into(), destination: header.destination_addr().into(), data };
-            (quoted, header.protocol(), header.fragments_offset().value())
-        }
-        IcmpMessage::V6 { .. } => {
-            let header = Ipv6HeaderSlice::from_slice(packet.bytes()).map_err(|_| packet.lack_of(40))?;
-            let (protocol, data, fragment) =
-                ip::behind_extensions(header.next_header(), packet.after(header.slice().len())?)?;
-            let quoted =
-                Quoted { source: header.source_addr().into(), destination: header.destination_addr().into(), data };
-            let offset = fragment.map_or(0, |fragment| fragment.offset);
-            (quoted, protocol, u16::try_from(offset).unwrap_or(u16::MAX))
+/// Finds the TCP segment in a quoted packet. The quoted length fields are those of the whole packet and say nothing of the
+/// quote.
+fn quoted_segment(version: IpVersion, packet: Captured<'_>) -> Result<Datagram<'_>, Skip> {
+    let header = IpHeader::read(version, packet)?;
+    let data = packet.after(header.header_len())?;
+    let (protocol, payload, offset) = match header {
+        IpHeader::V4(header) => (header.protocol(), data, usize::from(header.fragments_offset().byte_offset())),
+        IpHeader::V6(header) => {
+            let (protocol, payload, fragment) = ip::behind_extensions(header.next_header(), data)?;
+            (protocol, payload, fragment.map_or(0, |fragment| fragment.offset))
         }
     };
-    if protocol == IpNumber::TCP && offset == 0 { Ok(quoted) } else { Err(Skip::OtherIcmp) }
+    if protocol == IpNumber::TCP && offset == 0 {
+        Ok(Datagram { header, protocol, payload })
+    } else {
+        Err(Skip::OtherIcmp)
+    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,29 @@ pub(super) type Packet<'a> = (IpVersion, Captured<'a>);
 const DLT_RAW: LinkType = LinkType(12);
 const DLT_RAW_OPENBSD: LinkType = LinkType(14);
 
-/// Finds the IP packet in a frame.
+/// Finds the IP packet in the frames that most captures consist of, in a nanosecond: nothing but one VLAN tag in front of it.
+/// All others are left for [`packet`].
 #[inline]
+pub(super) fn plain_packet<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
+    let u16_at = |offset: usize| frame.data.get(offset..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
+    let (number, header_len) = match frame.link_type {
+        LinkType::ETHERNET => match u16_at(12)? {
+            0x8100 => (u16_at(16)?, 18),
+            number => (number, 14),
+        },
+        LinkType::LINUX_SLL => (u16_at(14)?, 16),
+        LinkType::LINUX_SLL2 => (u16_at(0)?, 20),
+        _ => return None,
+    };
+    let version = match number {
+        0x0800 => IpVersion::V4,
+        0x86dd => IpVersion::V6,
+        _ => return None,
+    };
+    Some((version, Captured::new(frame.data, frame.original_len as usize).after(header_len).ok()?))
+}
+
+/// Finds the IP packet in a frame.
 pub(super) fn packet<'a>(frame: &Frame<'a>) -> Result<Packet<'a>, Skip> {
     let data = Captured::new(frame.data, frame.original_len as usize);
     match frame.link_type {
@@ -46,7 +67,6 @@ fn ethernet(data: Captured<'_>) -> Result<Packet<'_>, Skip> {
 }
 
 /// What an EtherType says that `data` is; below 0x0600 it is a length, and LLC follows (IEEE 802.3, 3.2.6).
-#[inline]
 fn ether_type(mut ether_type: u16, mut data: Captured<'_>) -> Result<Packet<'_>, Skip> {
     // Whatever is taken off has a length, so that the data bounds how deep things are nested.
     loop {

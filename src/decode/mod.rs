@@ -22,7 +22,6 @@ pub use skip::{Skip, SkipCounts};
 
 use crate::frame::Frame;
 use crate::segment::Segment;
-use captured::Captured;
 use etherparse::IpNumber;
 use fragments::Fragments;
 use ip::{Datagram, Fragment};
@@ -82,10 +81,15 @@ impl Decoder {
     /// Looks at one frame. A datagram that came in fragments is given with the frame that completed it.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Decoded<'a> {
         let Self { wanted, fragments, skipped } = self;
-        wanted.read(frame, fragments, skipped).unwrap_or_else(|skip| {
-            skipped.add(skip);
-            Decoded::Skipped(skip)
-        })
+        // Nearly every frame. The rest costs three times as much.
+        if let Some(datagram) = link::plain_packet(frame).and_then(ip::plain_tcp) {
+            return wanted.tcp(&datagram, frame, skipped);
+        }
+        match wanted.datagram(frame, fragments, skipped) {
+            Ok(datagram) if datagram.protocol == IpNumber::TCP => wanted.tcp(&datagram, frame, skipped),
+            Ok(datagram) => wanted.other_than_tcp(&datagram, frame).unwrap_or_else(|skip| skipped.skip(skip)),
+            Err(skip) => skipped.skip(skip),
+        }
     }
 
     /// What was left out, by reason.
@@ -108,51 +112,51 @@ impl Decoder {
 }
 
 impl Wanted {
-    fn read<'a>(
+    /// The whole IP datagram that the frame carries or completes.
+    fn datagram<'a>(
         &self,
         frame: &Frame<'a>,
         fragments: &'a mut Fragments,
         skipped: &mut SkipCounts,
-    ) -> Result<Decoded<'a>, Skip> {
+    ) -> Result<Datagram<'a>, Skip> {
         let packet = link::packet(frame)?;
-        if packet.0 == IpVersion::V6 && !self.ipv6 {
-            return Err(self.unasked_ipv6(packet, skipped));
-        }
+        let asked = self.ipv6 || packet.0 == IpVersion::V4;
         match ip::datagram(packet)? {
-            (datagram, None) => self.payload(datagram, frame, skipped),
-            (part, Some(fragment)) => {
+            (datagram, None) if asked || datagram.protocol == IpNumber::TCP => Ok(datagram),
+            (part, Some(fragment)) if asked => {
                 let unwanted = self.unwanted(&part, fragment, skipped)?;
-                let whole = fragments.push(part, fragment, frame.at, unwanted)?;
-                let (protocol, payload, fragment) = match packet.0 {
-                    IpVersion::V4 => (whole.protocol, whole.payload, None),
-                    IpVersion::V6 => ip::behind_extensions(whole.protocol, whole.payload)?,
-                };
-                // Fragments of fragments are nobody's honest traffic.
-                if fragment.is_some() {
-                    return Err(Skip::Malformed);
-                }
-                self.payload(Datagram { protocol, payload, ..whole }, frame, skipped)
+                whole(fragments.push(part, fragment, frame.at, unwanted)?)
             }
+            _ => Err(Skip::Ipv6NotAsked),
         }
     }
 
     #[inline]
-    fn payload<'a>(
-        &self,
-        datagram: Datagram<'a>,
-        frame: &Frame<'_>,
-        skipped: &mut SkipCounts,
-    ) -> Result<Decoded<'a>, Skip> {
+    fn tcp<'a>(&self, datagram: &Datagram<'a>, frame: &Frame<'_>, skipped: &mut SkipCounts) -> Decoded<'a> {
+        if !self.ipv6 && datagram.header.version() == IpVersion::V6 {
+            let skip = transport::unasked_ipv6(datagram, &self.ports, skipped);
+            return skipped.skip(skip);
+        }
+        let ports = match transport::wanted_ports(datagram, &self.ports, skipped) {
+            Ok(ports) => ports,
+            Err(skip) => return skipped.skip(skip),
+        };
+        match transport::segment(datagram, ports, frame) {
+            Ok(segment) => Decoded::Segment(segment),
+            Err(skip) => skipped.skip(skip),
+        }
+    }
+
+    fn other_than_tcp(&self, datagram: &Datagram<'_>, frame: &Frame<'_>) -> Result<Decoded<'static>, Skip> {
         match datagram.protocol {
-            IpNumber::TCP => transport::tcp(&datagram, &self.ports, frame, skipped).map(Decoded::Segment),
-            IpNumber::UDP => self.udp(&datagram, frame),
-            IpNumber::ICMP | IpNumber::IPV6_ICMP => icmp::error(&datagram, &self.ports, frame).map(Decoded::IcmpError),
+            IpNumber::UDP => self.udp(datagram, frame),
+            IpNumber::ICMP | IpNumber::IPV6_ICMP => icmp::error(datagram, &self.ports, frame).map(Decoded::IcmpError),
             IpNumber::IPV4 | IpNumber::IPV6 | IpNumber::GRE => Err(Skip::Tunnel),
             _ => Err(Skip::OtherProtocol),
         }
     }
 
-    fn udp<'a>(&self, datagram: &Datagram<'_>, frame: &Frame<'_>) -> Result<Decoded<'a>, Skip> {
+    fn udp(&self, datagram: &Datagram<'_>, frame: &Frame<'_>) -> Result<Decoded<'static>, Skip> {
         const VXLAN: u16 = 4789;
 
         match transport::ports(datagram)? {
@@ -170,36 +174,32 @@ impl Wanted {
         fragment: Fragment,
         skipped: &mut SkipCounts,
     ) -> Result<Option<Skip>, Skip> {
-        let is_tcp = match part.protocol {
-            IpNumber::TCP => true,
-            IpNumber::UDP if self.dns => false,
+        match part.protocol {
+            IpNumber::TCP => {}
+            IpNumber::UDP if self.dns => {}
             // A first fragment of IPv6 may begin with further extension headers.
-            _ if part.source.is_ipv6() => return Ok(None),
+            _ if part.header.version() == IpVersion::V6 => return Ok(None),
             _ => return Err(Skip::OtherProtocol),
-        };
-        // A first fragment too short to hold the ports is kept until more came.
-        let Ok(ports) = transport::ports(part) else { return Ok(None) };
-        if fragment.offset > 0 {
-            return Ok(None);
         }
-        Ok(match is_tcp {
-            true if self.ports.contains_either(ports) => None,
-            true => {
-                skipped.add_other_port(ports.0.min(ports.1));
-                Some(Skip::OtherPort)
-            }
-            false if dns::is_port(ports) => None,
-            false => Some(Skip::OtherProtocol),
-        })
+        match transport::ports(part) {
+            Ok(_) if fragment.offset > 0 => Ok(None),
+            Ok(_) if part.protocol == IpNumber::TCP => Ok(transport::wanted_ports(part, &self.ports, skipped).err()),
+            Ok(ports) => Ok((!dns::is_port(ports)).then_some(Skip::OtherProtocol)),
+            // A first fragment too short to hold the ports is kept until more came.
+            Err(_) => Ok(None),
+        }
     }
+}
 
-    fn unasked_ipv6(&self, packet: (IpVersion, Captured<'_>), skipped: &mut SkipCounts) -> Skip {
-        match ip::datagram(packet) {
-            Ok((datagram, None)) if datagram.protocol == IpNumber::TCP => {
-                transport::unasked_ipv6(&datagram, &self.ports, skipped)
-            }
-            _ => Skip::Ipv6NotAsked,
-        }
+/// A datagram that was put together: what its fragments held may begin with further extension headers.
+fn whole(datagram: Datagram<'_>) -> Result<Datagram<'_>, Skip> {
+    if datagram.header.version() == IpVersion::V4 {
+        return Ok(datagram);
+    }
+    match ip::behind_extensions(datagram.protocol, datagram.payload)? {
+        (protocol, payload, None) => Ok(Datagram { protocol, payload, ..datagram }),
+        // Fragments of fragments are nobody's honest traffic.
+        (_, _, Some(_)) => Err(Skip::Malformed),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why frames were left out, counted: what a report tells where nothing was found.
 
+use super::Decoded;
 use std::fmt;
 
 /// Why a frame is not part of the story.
@@ -131,8 +132,10 @@ impl SkipCounts {
         self.ipv6_attempts
     }
 
-    pub(super) fn add(&mut self, skip: Skip) {
+    /// Counts a frame that is left out.
+    pub(super) fn skip<'a>(&mut self, skip: Skip) -> Decoded<'a> {
         self.frames[skip as usize] += 1;
+        Decoded::Skipped(skip)
     }
 
     pub(super) fn add_other_port(&mut self, server_port: u16) {
@@ -155,7 +158,7 @@ mod tests {
         let mut counts = SkipCounts::default();
         for (index, skip) in Skip::ALL.into_iter().enumerate() {
             for _ in 0..=index {
-                counts.add(skip);
+                counts.skip(skip);
             }
         }
         let counted: Vec<_> = counts.by_reason().collect();

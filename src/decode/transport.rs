@@ -33,24 +33,29 @@ impl PortSet {
 }
 
 /// The source and destination ports: the same place in TCP and UDP.
+#[inline]
 pub(super) fn ports(datagram: &Datagram<'_>) -> Result<(u16, u16), Skip> {
     let [a, b, c, d] = *datagram.payload.head::<4>()?;
     Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
-/// Reads a segment (RFC 9293, 3.1) on one of the ports.
+/// The ports of a segment, if one of them is wanted.
 #[inline]
-pub(super) fn tcp<'a>(
-    datagram: &Datagram<'a>,
+pub(super) fn wanted_ports(
+    datagram: &Datagram<'_>,
     wanted: &PortSet,
-    frame: &Frame<'_>,
     skipped: &mut SkipCounts,
-) -> Result<Segment<'a>, Skip> {
+) -> Result<(u16, u16), Skip> {
     let ports = ports(datagram)?;
-    if !wanted.contains_either(ports) {
-        skipped.add_other_port(ports.0.min(ports.1));
-        return Err(Skip::OtherPort);
+    if wanted.contains_either(ports) {
+        return Ok(ports);
     }
+    skipped.add_other_port(ports.0.min(ports.1));
+    Err(Skip::OtherPort)
+}
+
+/// Reads a segment (RFC 9293, 3.1).
+pub(super) fn segment<'a>(datagram: &Datagram<'a>, ports: (u16, u16), frame: &Frame<'_>) -> Result<Segment<'a>, Skip> {
     let header = datagram.payload.head::<20>()?;
     let header_len = usize::from(header[12] >> 4) * 4;
     if header_len < header.len() {
@@ -68,9 +73,9 @@ pub(super) fn tcp<'a>(
     Ok(Segment {
         frame: frame.id,
         at: frame.at,
-        source: Endpoint::new(datagram.source, ports.0),
-        destination: Endpoint::new(datagram.destination, ports.1),
-        ttl: datagram.ttl,
+        source: Endpoint::new(datagram.header.source(), ports.0),
+        destination: Endpoint::new(datagram.header.destination(), ports.1),
+        ttl: datagram.header.ttl(),
         seq: SeqNumber(u32::from_be_bytes([header[4], header[5], header[6], header[7]])),
         ack: SeqNumber(u32::from_be_bytes([header[8], header[9], header[10], header[11]])),
         flags: TcpFlags(header[13]),
@@ -81,7 +86,7 @@ pub(super) fn tcp<'a>(
     })
 }
 
-/// Notes TCP on one of the ports over IPv6 that was not asked for; the reason why it is left out.
+/// Why TCP over IPv6 is left out that was not asked for.
 pub(super) fn unasked_ipv6(datagram: &Datagram<'_>, wanted: &PortSet, skipped: &mut SkipCounts) -> Skip {
     if !ports(datagram).is_ok_and(|ports| wanted.contains_either(ports)) {
         return Skip::Ipv6NotAsked;
