@@ -81,7 +81,7 @@ impl Decoder {
     /// Looks at one frame. A datagram that came in fragments is given with the frame that completed it.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Decoded<'a> {
         let Self { wanted, fragments, skipped } = self;
-        // Nearly every frame. The rest costs three times as much.
+        // Nearly every frame; all others take a way that is a few times as long.
         if let Some(datagram) = link::plain_packet(frame).and_then(ip::plain_tcp) {
             return wanted.tcp(&datagram, frame, skipped);
         }

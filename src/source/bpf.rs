@@ -27,7 +27,8 @@ pub enum FilterError {
 
 /// A filter expression, compiled for every link type that occurs.
 ///
-/// libpcap sees the captured bytes only, so that `less` and `greater` compare captured lengths.
+/// libpcap sees the captured bytes only, so that `less` and `greater` compare captured lengths; and of NULL and LOOP it knows
+/// only the number that this system has for IPv6.
 pub struct FilterProgram {
     expression: String,
     /// One or two in practice: a file rarely mixes link types.
