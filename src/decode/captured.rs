@@ -43,10 +43,11 @@ impl<'a> Captured<'a> {
         Ok(Self { bytes, wire_len: self.wire_len - len })
     }
 
-    /// The same, where a length field says that only `len` bytes belong to it (the rest is padding), or that more were on
-    /// the wire than the capture knows of.
+    /// The same, where a length field says that only `len` bytes belong to it: the rest is padding. A length beyond what was on
+    /// the wire is not believed, as in Wireshark: a receiver would not take the packet, and bytes that do exist but were not
+    /// captured show in the sequence numbers anyway.
     pub(super) fn of_len(self, len: usize) -> Self {
-        Self { bytes: self.bytes.get(..len).unwrap_or(self.bytes), wire_len: len }
+        Self { bytes: self.bytes.get(..len).unwrap_or(self.bytes), wire_len: self.wire_len.min(len) }
     }
 
     /// Why `len` bytes are not here.

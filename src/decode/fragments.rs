@@ -144,8 +144,8 @@ impl Fragments {
         self.held -= partial.bytes.len();
         self.counts.assembled += 1;
         self.assembled = partial.bytes;
-        self.assembled.truncate(partial.captured_end);
-        let payload = Captured::new(&self.assembled, self.assembled.len()).of_len(total);
+        self.assembled.truncate(partial.captured_end.min(total));
+        let payload = Captured::new(&self.assembled, total);
         Ok(Datagram { protocol, payload, ..packet })
     }
 
@@ -410,6 +410,16 @@ mod tests {
         let second = part(&packet, 1, (40, 80), false);
         assert_eq!(segment(decoder.decode(&frame(LinkType::RAW, &second))).payload, payload);
         assert_eq!(*decoder.fragments(), FragmentCounts { assembled: 1, ..FragmentCounts::default() });
+    }
+
+    #[test]
+    fn what_lies_beyond_the_last_fragment_is_left_out() {
+        let (packet, payload) = packet();
+        let packets =
+            [part(&packet, 1, (64, 80), true), part(&packet, 1, (40, 64), false), part(&packet, 1, (0, 40), true)];
+        let mut decoder = decoder();
+        let segment = segment(last(&mut decoder, &packets));
+        assert_eq!((segment.payload, segment.payload_len), (&payload[..44], 44));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The report as JSON, in one object or in lines, and its schema.
 
 use super::format::Format;
-use super::spool::Spool;
 use super::model::{Capture, Connection, Group, Report, SchemaId, Summary};
+use super::spool::Spool;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use std::io::{self, Write};

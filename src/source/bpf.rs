@@ -27,7 +27,8 @@ pub enum FilterError {
 
 /// A filter expression, compiled for every link type that occurs.
 ///
-/// libpcap sees the captured bytes only, so that `less` and `greater` compare captured lengths.
+/// libpcap sees the captured bytes only, so that `less` and `greater` compare captured lengths; and of NULL and LOOP it knows
+/// only the number that this system has for IPv6.
 pub struct FilterProgram {
     expression: String,
     /// One or two in practice: a file rarely mixes link types.
@@ -80,13 +81,17 @@ impl FilterProgram {
     }
 }
 
-/// The filter for the kernel: cheap, true on every link type, and never narrower than what the decoder looks for.
+/// The filter for the kernel: one text for every link type, and never narrower than what the decoder looks for (but for IP over
+/// LLC, which libpcap's `ip` does not mean on Ethernet).
 ///
 /// Beside what is of interest it lets through what the kernel cannot judge (later fragments, IPv6 behind extension headers, tagged
 /// frames, PPPoE, MPLS), and IPv6 on the same ports even unasked, so that the report can say that it was there.
 #[must_use]
 pub fn kernel_filter(interest: &Interest) -> String {
-    const TAGGED: [&str; 6] = ["0x8100", "0x88a8", "0x9100", "0x8864", "0x8847", "0x8848"];
+    /// VLAN tags, PPPoE, MPLS. The keywords `vlan` and `pppoes` would shift all that follows, and exist on Ethernet only.
+    const WRAPPED: [&str; 8] = ["0x8100", "0x88a8", "0x9100", "0x9200", "0x9300", "0x8864", "0x8847", "0x8848"];
+    /// Hop-by-hop options, routing, fragment, authentication, destination options, mobility, host identity, shim6.
+    const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 
     let mut terms = Vec::new();
     if interest.ports.is_empty() {
@@ -102,13 +107,11 @@ pub fn kernel_filter(interest: &Interest) -> String {
         terms.push("(ip[6:2] & 0x1fff != 0 and ip proto 17)".to_owned());
     }
     if interest.ipv6 {
-        // Hop-by-hop, routing, fragment, authentication, destination options; ICMPv6 errors are types 1 to 4.
-        for extension in [0, 43, 44, 51, 60] {
-            terms.push(format!("ip6 proto {extension}"));
-        }
+        terms.extend(IPV6_EXTENSIONS.map(|number| format!("ip6 proto {number}")));
+        // ICMPv6 errors are types 1 to 4 of those below 128 (RFC 4443, 2.1).
         terms.push("(ip6 proto 58 and ip6[40] < 5)".to_owned());
     }
-    terms.extend(TAGGED.map(|number| format!("ether proto {number}")));
+    terms.extend(WRAPPED.map(|number| format!("ether proto {number}")));
     terms.join(" or ")
 }
 

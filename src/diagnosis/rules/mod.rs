@@ -1,9 +1,17 @@
-//! The catalogue: every finding, in the order of the phases.
+//! The catalogue: every finding, one file each, in the order of the phases.
 
 use super::Rule;
 
+mod client_certificate_refused;
+mod syn_unanswered;
+
 /// All rules.
-pub static ALL: &[Rule] = &[];
+pub static ALL: &[Rule] = &[
+    // Reaching the server.
+    syn_unanswered::RULE,
+    // Each side judges the other.
+    client_certificate_refused::RULE,
+];
 
 /// The rule with this id or code.
 #[must_use]
