@@ -64,6 +64,7 @@ fn not_reached(phases: &[PhaseName]) -> impl Iterator<Item = Phase> {
 pub(crate) fn connection(first_frame: u64, port: u16) -> Connection {
     let end = |last, port| Endpoint::new([192, 0, 2, last].into(), port);
     Connection {
+        ordinal: first_frame,
         id: first_frame.to_string(),
         client: Client { address: "192.0.2.10".to_owned(), port },
         server: Server { address: "192.0.2.20".to_owned(), port: 8883, name: None },
