@@ -32,10 +32,22 @@ pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
     }
     analyzer.finish();
     told.tell_all(&mut analyzer)?;
+    if let Some(filter) = &filter {
+        say_where_the_filter_does_not_fit(filter, source.as_ref());
+    }
     let facts = capture_facts(source.as_ref(), &arguments.selection);
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
     let summary = told.finish(&capture)?;
     Ok(exit_code(&summary, arguments.output.fail_on))
+}
+
+/// libpcap compiles an expression for each link type, and not every expression makes sense on each.
+fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source) {
+    for link_type in &source.info().link_types {
+        if let Some(reason) = filter.refusal(*link_type) {
+            eprintln!("iotcap: the filter does not fit {link_type}, whose frames were left out: {reason}");
+        }
+    }
 }
 
 /// What the core is to look at.

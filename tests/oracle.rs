@@ -5,6 +5,7 @@
 
 mod support;
 
+use iotcap::tls::{AlertDescription, CipherSuite, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,8 +71,7 @@ fn compare(capture: &Path) -> Vec<String> {
 }
 
 fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
-    let arguments =
-        ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "tcp or vlan or pppoes".as_ref(), "--ipv6".as_ref()];
+    let arguments = ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "".as_ref(), "--ipv6".as_ref()];
     let output = support::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
     match output.status.code() {
         Some(0) => {}
@@ -84,12 +84,15 @@ fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
         let tls = &connection["tls"];
         let mut alerts = tls["alerts"].as_array().into_iter().flatten().filter(|alert| alert["encrypted"] == false);
         for event in connection["events"].as_array().expect("events") {
-            if event["layer"] != "tls" || event["observed"] != true {
+            if event["layer"] != "tls" || event["observed"] != true || is_cut(event) {
                 continue;
             }
             let said = match event["kind"].as_str().expect("a kind") {
                 "client_hello" => format!("1 {}", tls["server_name"].as_str().unwrap_or("")),
-                "server_hello" => format!("2 {}", tls["cipher"].as_str().unwrap_or("")),
+                "server_hello" => {
+                    let text = |key: &str| tls[key].as_str().unwrap_or("").to_owned();
+                    format!("2 {} {}", text("version"), text("cipher"))
+                }
                 "hello_retry_request" => "2 hello retry".to_owned(),
                 "alert" => {
                     format!("alert {}", alerts.next().map_or("", |alert| alert["description"].as_str().unwrap_or("")))
@@ -103,6 +106,11 @@ fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
         }
     }
     Ok(frames)
+}
+
+/// Whether the capture has but a part of a message: tshark then shows none.
+fn is_cut(event: &Value) -> bool {
+    event["detail"].as_str().is_some_and(|detail| detail.contains("the capture lacks a part of it"))
 }
 
 /// RFC 8446, 4 and RFC 5246, 7.4.
@@ -127,21 +135,38 @@ fn told_by_tshark(capture: &Path) -> Frames {
         "tls.handshake.type",
         "tls.handshake.extensions_server_name",
         "tls.handshake.ciphersuite",
-        "tls.alert_message.desc",
+        "tls.handshake.version",
+        "tls.handshake.extensions.supported_version",
         "tls.handshake.random",
+        "tls.alert_message.desc",
     ];
     let mut frames = Frames::new();
-    for row in tshark(capture, &[], "tcp && tls && !(ip.proto == 4)", &fields) {
-        let [number, types, name, _cipher, alerts, _random] = &row[..] else { continue };
+    for row in tshark(capture, &[], "tcp && tls", &fields) {
+        let [number, types, name, cipher, version, supported, random, alerts] = &row[..] else { continue };
         let said = frames.entry(number.parse().expect("a frame number")).or_insert_with(Vec::new);
         for kind in types.split(',').filter(|kind| !kind.is_empty()) {
             said.push(match kind {
                 "1" => format!("1 {name}"),
+                "2" if random.starts_with(HELLO_RETRY_RANDOM) => "2 hello retry".to_owned(),
+                "2" => {
+                    let version = if supported.is_empty() { version } else { supported };
+                    format!("2 {} {}", Version(hex(version)), CipherSuite(hex(cipher)))
+                }
                 other => other.to_owned(),
             });
         }
-        said.extend(alerts.split(',').filter(|alert| !alert.is_empty()).map(|alert| format!("alert {alert}")));
+        let alerts = alerts.split(',').filter_map(|alert| alert.parse().ok());
+        said.extend(alerts.map(|alert| format!("alert {}", AlertDescription(alert))));
     }
     frames.retain(|_, said| !said.is_empty());
     frames
+}
+
+/// The first bytes of the random that makes a ServerHello a HelloRetryRequest (RFC 8446, 4.1.3).
+const HELLO_RETRY_RANDOM: &str = "cf21ad74";
+
+/// The last of the numbers that tshark prints for a frame.
+fn hex(numbers: &str) -> u16 {
+    let last = numbers.rsplit(',').next().unwrap_or_default();
+    u16::from_str_radix(last.trim_start_matches("0x"), 16).unwrap_or_default()
 }
