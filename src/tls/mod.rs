@@ -27,6 +27,8 @@ pub mod message;
 mod record;
 mod session;
 pub mod suite;
+#[cfg(test)]
+mod tests;
 
 pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use certificate::{Certificate, CertificateStore};

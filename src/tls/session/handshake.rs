@@ -64,7 +64,7 @@ impl Session {
     fn note_finished(&mut self, seen: Seen) {
         let mark = Mark { at: seen.ended, basis: seen.basis };
         self.facts.finished[seen.by].get_or_insert(mark);
-        let is_tls13 = self.facts.version() == Some(Version::TLS_1_3);
+        let is_tls13 = self.is_tls13();
         // In a resumed handshake the server's comes first and proves nothing.
         if seen.by == Side::Server && !is_tls13 && self.facts.finished.client.is_some() {
             self.facts.server_accepted.get_or_insert(mark);

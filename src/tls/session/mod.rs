@@ -153,9 +153,14 @@ impl Session {
         }
     }
 
+    /// TLS 1.3, or one of its drafts: they have numbers of their own above it.
+    fn is_tls13(&self) -> bool {
+        self.facts.version().is_some_and(|version| version >= Version::TLS_1_3)
+    }
+
     /// Whether handshake messages and alerts of this side are encrypted under their own type (up to TLS 1.2).
     fn is_sealed(&self, side: Side) -> bool {
-        self.sealed[side] && self.facts.version() != Some(Version::TLS_1_3)
+        self.sealed[side] && !self.is_tls13()
     }
 
     fn note_flights(&mut self, side: Side, record: &Record<'_>) {
@@ -211,7 +216,8 @@ impl Session {
             _ => &[],
         };
         let (pairs, rest) = alerts.as_chunks::<2>();
-        if pairs.is_empty() || !rest.is_empty() {
+        let are_alerts = rest.is_empty() && (pairs.len() == 1 || pairs.iter().all(|[level, _]| matches!(level, 1 | 2)));
+        if pairs.is_empty() || !are_alerts {
             let alert = AlertSeen { by: side, at: seen.ended, alert: None, encrypted: true, basis: seen.basis };
             self.facts.note_alert(alert);
             let length = u32::from(record.header.length);

@@ -121,7 +121,7 @@ impl Session {
     }
 
     fn application_data(&mut self, record: &Sealed, sink: &mut impl Sink) {
-        let is_tls13 = self.facts.version() == Some(Version::TLS_1_3);
+        let is_tls13 = self.is_tls13();
         let basis = if is_tls13 { Basis::Inferred(Confidence::Likely) } else { Basis::Observed };
         let mark = Mark { at: record.ended, basis };
         let facts = &mut self.facts;
