@@ -3,7 +3,6 @@
 use super::{Session, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::Side;
-use crate::tls::codes::Version;
 use crate::tls::event::Event;
 use crate::tls::facts::{AlertSeen, ClientCertificate, Mark};
 use crate::tls::infer::{Flights, Inference, Judged, Reading, Sealed};

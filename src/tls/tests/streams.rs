@@ -20,7 +20,7 @@ fn a_stream_may_be_cut_anywhere() {
         lab.client(&stream).finish();
         (lab.details(), lab.seen.data.clone())
     };
-    assert_eq!(whole.0.len(), 3);
+    assert_eq!(whole.0.len(), 4);
     for cut in 0..=stream.len() {
         let mut lab = Lab::new();
         lab.client(&stream[..cut]).client(&stream[cut..]).finish();
@@ -105,13 +105,15 @@ fn a_capture_may_begin_in_the_middle() {
 fn an_endless_message_is_passed_over() {
     let mut lab = Lab::new();
     lab.client(&record(22, &[1, 0xff, 0xff, 0xff]));
-    for _ in 0..1_049 {
-        lab.client(&record(22, &[0; 16_000]));
+    let full = record(22, &[0; 16_384]);
+    for _ in 0..1023 {
+        lab.client(&full);
     }
+    let last = [&[0; 16_383][..], &message(14, &[])].concat();
+    lab.client(&record(22, &last));
     assert_eq!(
         lab.details(),
-        ["client client_hello client_hello, 16,777,215 bytes, too long to keep"]
-            .map(|line| { line.replace("client_hello client_hello", "client_hello client_hello") })
+        ["client client_hello client_hello, 16,777,215 bytes, too long to keep", "client server_hello_done"]
     );
 }
 
