@@ -1,7 +1,7 @@
 //! TLS, as far as an observer can read it: records, the handshake, alerts, certificates; and what encrypted records must be.
 //!
 //! The byte streams of one connection come in as chunks, in order, perhaps from the middle, perhaps with gaps. Events and
-//! application data go out to a [`Sink`]; [`Facts`] are kept. Nothing here verifies a signature, asks a clock, or fails: odd
+//! application data go out to a [`Sink`]; [`Facts`] are kept. With a key log, encrypted records are read as well. Nothing here verifies a signature, asks a clock, or fails: odd
 //! bytes become events.
 //!
 //! ```text
@@ -46,6 +46,7 @@ pub use suite::CipherSuite;
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::stream::{Chunk, Moment};
+use keylog::KeyLog;
 use record::RecordReader;
 use session::Session;
 
@@ -82,6 +83,10 @@ pub struct PlaintextLen {
 pub struct Context<'a> {
     /// Certificates that were seen before.
     pub certificates: &'a mut CertificateStore,
+    /// The secrets that somebody gave. They are asked for when a ServerHello comes.
+    pub key_log: Option<&'a KeyLog>,
+    /// Room for one decrypted record; what it holds between calls does not matter.
+    pub plaintext: &'a mut Vec<u8>,
 }
 
 /// What one connection may hold.

@@ -35,6 +35,12 @@ impl Header {
         })
     }
 
+    /// The five bytes as they came.
+    pub(super) fn to_bytes(self) -> [u8; HEADER_LEN] {
+        let ([major, minor], [high, low]) = (self.version.0.to_be_bytes(), self.length.to_be_bytes());
+        [self.content_type.0, major, minor, high, low]
+    }
+
     /// Whether these five bytes in the middle of nowhere may be a header; stricter than [`parse`](Self::parse).
     fn plausible(bytes: [u8; HEADER_LEN], version: Option<Version>) -> Option<Self> {
         let header = Self::parse(bytes)?;

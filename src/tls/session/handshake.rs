@@ -8,6 +8,7 @@ use crate::tls::event::{Event, Unread};
 use crate::tls::facts::{ClientCertificate, Mark, Resumed};
 use crate::tls::handshake::{Message, MessageBody};
 use crate::tls::hello::{ClientHello, ServerHello};
+use crate::tls::keylog::KeyLog;
 use crate::tls::message;
 use crate::tls::record::{Body, Record};
 use crate::tls::suite::{CipherSuite, KeyExchange};
@@ -106,7 +107,10 @@ impl Session {
             }
         };
         match self.read_message(seen, message.kind, body, context) {
-            Some(event) => self.emit(seen, event, sink),
+            Some(event) => {
+                self.note_key_change(seen.by, &event);
+                self.emit(seen, event, sink);
+            }
             None => self.unread(seen, message.kind, body.len(), Unread::Malformed, sink),
         }
     }
@@ -130,7 +134,7 @@ impl Session {
         let length = length_u32(body.len());
         Some(match kind {
             HandshakeType::CLIENT_HELLO => self.client_hello(seen, ClientHello::parse(body)?),
-            HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?),
+            HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?, context.key_log),
             HandshakeType::ENCRYPTED_EXTENSIONS => {
                 let alpn = message::encrypted_extensions_alpn(body)?.pop().map(String::into_boxed_str);
                 self.facts.alpn.clone_from(&alpn);
@@ -183,11 +187,15 @@ impl Session {
         Event::ClientHello(hello)
     }
 
-    fn server_hello(&mut self, seen: Seen, hello: ServerHello) -> Event {
+    fn server_hello(&mut self, seen: Seen, hello: ServerHello, key_log: Option<&KeyLog>) -> Event {
         let hello = Arc::new(hello);
         if hello.is_retry {
             self.facts.hello_retry = Some(Arc::clone(&hello));
             return Event::HelloRetryRequest(hello);
+        }
+        // A renegotiation (TLS 1.2) is told and changes nothing else: its keys are not followed.
+        if self.facts.server_hello.is_some() && self.facts.is_established() {
+            return Event::ServerHello(hello);
         }
         let is_tls13 = hello.version >= Version::TLS_1_3;
         let facts = &mut self.facts;
@@ -198,6 +206,7 @@ impl Session {
             facts.resumed = if hello.pre_shared_key { Resumed::ByPreSharedKey } else { Resumed::No };
         }
         facts.server_hello = Some(Arc::clone(&hello));
+        self.start_decryption(&hello, key_log);
         if is_tls13 {
             self.start_flights();
         }

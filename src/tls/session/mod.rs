@@ -3,6 +3,7 @@
 
 use super::alert::{Alert, AlertDescription, AlertLevel};
 use super::codes::{ContentType, Version};
+use super::decrypt::Decryptor;
 use super::event::Event;
 use super::facts::{AlertSeen, ClientCertificate, Facts, Mark, Resumed};
 use super::foreign::Foreign;
@@ -15,6 +16,7 @@ use crate::net::{PerSide, Side};
 use crate::stream::Moment;
 
 mod handshake;
+mod opened;
 mod sealed;
 
 /// The longest alert record whose body is looked at: sixteen alerts, more than any stack joins.
@@ -30,6 +32,7 @@ pub(super) struct Session {
     sealed: PerSide<bool>,
     /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
     incomplete: bool,
+    decryptor: Option<Box<Decryptor>>,
     flights: Option<Box<Flights>>,
     closing: Closing,
     /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
@@ -44,6 +47,7 @@ impl Session {
             joiners: Default::default(),
             sealed: PerSide::default(),
             incomplete: false,
+            decryptor: None,
             flights: None,
             closing: Closing::default(),
             client_key_exchange: false,
@@ -53,6 +57,7 @@ impl Session {
     /// Whether the body of this record will be looked at.
     pub(super) fn wants_body(&self, side: Side, header: Header) -> bool {
         match header.content_type {
+            content_type if self.may_open(side, content_type) => true,
             ContentType::ALERT => header.length <= MAX_ALERT_BODY,
             ContentType::HANDSHAKE => !self.is_sealed(side) || self.facts.version().is_none(),
             _ => false,
@@ -63,6 +68,9 @@ impl Session {
     pub(super) fn handle_gap(&mut self, side: Side) {
         self.incomplete = true;
         self.joiner(side).gap();
+        if let Some(decryptor) = &mut self.decryptor {
+            decryptor.lost_records(side);
+        }
     }
 
     pub(super) fn handle_piece(
@@ -108,6 +116,9 @@ impl Session {
         records.longest = records.longest.max(record.header.length);
         records.last = Some(record.ended);
         self.note_flights(side, record);
+        if self.may_open(side, record.header.content_type) && self.open_record(side, record, context, sink) {
+            return;
+        }
         match record.header.content_type {
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(side, record, sink),
             ContentType::ALERT => self.alert_record(side, record, sink),
@@ -180,6 +191,9 @@ impl Session {
     }
 
     fn change_cipher_spec(&mut self, side: Side, record: &Record<'_>, sink: &mut impl Sink) {
+        if let Some(decryptor) = self.decryptor.as_mut().filter(|_| !self.sealed[side]) {
+            decryptor.change_cipher_spec(side);
+        }
         self.sealed[side] = true;
         let is_first = self.facts.change_cipher_spec[side].is_none();
         self.facts.change_cipher_spec[side].get_or_insert(record.ended);
@@ -224,16 +238,22 @@ impl Session {
             return self.emit(seen, Event::EncryptedAlert { length }, sink);
         }
         self.settle_flights(side, sink);
-        for [level, description] in pairs {
-            let alert = Alert { level: AlertLevel(*level), description: AlertDescription(*description) };
-            self.handle_alert(seen, alert, false, sink);
-        }
+        self.handle_alerts(seen, alerts, false, sink);
     }
 
-    fn handle_alert(&mut self, seen: Seen, alert: Alert, encrypted: bool, sink: &mut impl Sink) {
-        let alert_seen = AlertSeen { by: seen.by, at: seen.ended, alert: Some(alert), encrypted, basis: seen.basis };
-        self.facts.note_alert(alert_seen);
-        self.emit(seen, Event::Alert(alert), sink);
+    /// The alerts in a readable record, mostly one.
+    fn handle_alerts(&mut self, seen: Seen, bytes: &[u8], encrypted: bool, sink: &mut impl Sink) {
+        for [level, description] in bytes.as_chunks::<2>().0 {
+            let alert = Alert { level: AlertLevel(*level), description: AlertDescription(*description) };
+            self.facts.note_alert(AlertSeen {
+                by: seen.by,
+                at: seen.ended,
+                alert: Some(alert),
+                encrypted,
+                basis: seen.basis,
+            });
+            self.emit(seen, Event::Alert(alert), sink);
+        }
     }
 }
 

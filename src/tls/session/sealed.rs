@@ -122,23 +122,29 @@ impl Session {
     fn application_data(&mut self, record: &Sealed, sink: &mut impl Sink) {
         let is_tls13 = self.is_tls13();
         let basis = if is_tls13 { Basis::Inferred(Confidence::Likely) } else { Basis::Observed };
-        let mark = Mark { at: record.ended, basis };
-        let facts = &mut self.facts;
-        let records = &mut facts.records[record.by];
-        records.application += 1;
-        records.application_bytes += u64::from(record.length);
-        if record.by == Side::Server && is_tls13 && facts.finished.client.is_some() {
-            facts.server_accepted.get_or_insert(mark);
+        let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
+        if record.by == Side::Server && is_tls13 && self.facts.finished.client.is_some() {
+            self.facts.server_accepted.get_or_insert(Mark { at: record.ended, basis });
         }
-        if facts.first_application[record.by].is_none() {
-            facts.first_application[record.by] = Some(mark);
-            let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
-            self.emit(seen, Event::ApplicationData { length: record.length }, sink);
-        }
+        self.note_application_data(seen, record.length, sink);
         if is_tls13 {
             self.closing.record(record);
         }
-        sink.application_data(record.by, record.ended, ApplicationData::Sealed(self.plaintext_len(record.length)));
+        // Between readable records a closed one is a hole.
+        let sealed = ApplicationData::Sealed(self.plaintext_len(record.length));
+        let data = if self.facts.decrypted { ApplicationData::Gap } else { sealed };
+        sink.application_data(record.by, record.ended, data);
+    }
+
+    /// Counts application data, and tells the first of each side.
+    pub(super) fn note_application_data(&mut self, seen: Seen, length: u32, sink: &mut impl Sink) {
+        let records = &mut self.facts.records[seen.by];
+        records.application += 1;
+        records.application_bytes += u64::from(length);
+        if self.facts.first_application[seen.by].is_none() {
+            self.facts.first_application[seen.by] = Some(Mark { at: seen.ended, basis: seen.basis });
+            self.emit(seen, Event::ApplicationData { length }, sink);
+        }
     }
 
     /// The length of what a record of TLS 1.3 holds, if it is not padded.

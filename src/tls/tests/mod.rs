@@ -25,6 +25,7 @@ const SERVER_HELLO: &str = "020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5
 struct Lab {
     tracker: Tracker,
     certificates: CertificateStore,
+    plaintext: Vec<u8>,
     seen: Collected,
     frame: u64,
 }
@@ -51,6 +52,7 @@ impl Lab {
         Self {
             tracker: Tracker::default(),
             certificates: CertificateStore::new(16),
+            plaintext: Vec::new(),
             seen: Collected::default(),
             frame: 0,
         }
@@ -58,7 +60,8 @@ impl Lab {
 
     fn chunk(&mut self, side: Side, chunk: Chunk<'_>) -> &mut Self {
         let at = self.tick();
-        let mut context = Context { certificates: &mut self.certificates };
+        let (certificates, plaintext) = (&mut self.certificates, &mut self.plaintext);
+        let mut context = Context { certificates, key_log: None, plaintext };
         self.tracker.handle_chunk(side, at, chunk, &mut context, &mut self.seen);
         self
     }

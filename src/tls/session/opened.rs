@@ -1,0 +1,113 @@
+//! Records for which there are keys: they are opened and then read like clear ones.
+
+use super::{Context, Session, Sink, observed};
+use crate::evidence::Seen;
+use crate::net::Side;
+use crate::tls::ApplicationData;
+use crate::tls::codes::{ContentType, Version};
+use crate::tls::decrypt::Decryptor;
+use crate::tls::event::Event;
+use crate::tls::facts::Mark;
+use crate::tls::hello::ServerHello;
+use crate::tls::keylog::KeyLog;
+use crate::tls::record::{Body, Record};
+
+impl Session {
+    /// The ServerHello was seen: whether anybody gave the secrets for what follows.
+    pub(super) fn start_decryption(&mut self, hello: &ServerHello, key_log: Option<&KeyLog>) {
+        let Some((client_hello, key_log)) = self.facts.client_hello.as_ref().zip(key_log) else { return };
+        let by_session = || key_log.lookup_session(&hello.session_id);
+        let Some(secrets) = key_log.lookup(&client_hello.random).or_else(by_session) else { return };
+        let decryptor = if hello.version == Version::TLS_1_3 {
+            Decryptor::tls13(hello.cipher, secrets).ok()
+        } else {
+            let (client_random, server_random) = (&client_hello.random, &hello.random);
+            secrets.master().and_then(|master| {
+                let (version, cipher) = (hello.version, hello.cipher);
+                Decryptor::tls12(version, cipher, master, client_random, server_random, hello.encrypt_then_mac).ok()
+            })
+        };
+        let Some(mut decryptor) = decryptor else { return };
+        secrets.mark_used();
+        if client_hello.early_data {
+            decryptor.start_early_data();
+            decryptor.lost_records(Side::Client);
+        }
+        self.decryptor = Some(Box::new(decryptor));
+    }
+
+    /// Whether records of this type and side may be opened.
+    pub(super) fn may_open(&self, side: Side, content_type: ContentType) -> bool {
+        self.decryptor.is_some()
+            && if self.is_tls13() { content_type == ContentType::APPLICATION_DATA } else { self.sealed[side] }
+    }
+
+    /// Opens a record and reads what is in it. False: it stays closed.
+    pub(super) fn open_record(
+        &mut self,
+        side: Side,
+        record: &Record<'_>,
+        context: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> bool {
+        let Some(decryptor) = self.decryptor.as_mut() else { return false };
+        let Body::Whole(body) = record.body else {
+            decryptor.lost_records(side);
+            return false;
+        };
+        // The buffer is lent back below: the messages in it need the rest of the context.
+        let mut buffer = std::mem::take(context.plaintext);
+        let is_open = match decryptor.open(side, record.header.to_bytes(), body, &mut buffer) {
+            Ok(opened) => {
+                self.facts.decrypted = true;
+                let seen = observed(side, record);
+                self.handle_plaintext(seen, opened.content_type, opened.plaintext, context, sink);
+                true
+            }
+            Err(_) => false,
+        };
+        *context.plaintext = buffer;
+        if !is_open {
+            self.facts.not_opened += 1;
+        }
+        is_open
+    }
+
+    fn handle_plaintext(
+        &mut self,
+        seen: Seen,
+        content_type: ContentType,
+        plaintext: &[u8],
+        context: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) {
+        // What stayed closed before has no part in what is open now.
+        self.settle_flights(seen.by, sink);
+        let mark = Mark { at: seen.ended, basis: seen.basis };
+        let is_answer = seen.by == Side::Server && self.is_tls13() && self.facts.finished.client.is_some();
+        if is_answer && content_type != ContentType::ALERT {
+            self.facts.server_accepted.get_or_insert(mark);
+        }
+        match content_type {
+            ContentType::HANDSHAKE => self.handle_handshake_bytes(seen, plaintext, context, sink),
+            ContentType::ALERT => self.handle_alerts(seen, plaintext, true, sink),
+            ContentType::APPLICATION_DATA => {
+                let length = u32::try_from(plaintext.len()).unwrap_or(u32::MAX);
+                self.note_application_data(seen, length, sink);
+                sink.application_data(seen.by, seen.ended, ApplicationData::Plaintext(plaintext));
+            }
+            _ => {}
+        }
+    }
+
+    /// A message was read that changes the sender's keys.
+    pub(super) fn note_key_change(&mut self, by: Side, event: &Event) {
+        let Some(decryptor) = self.decryptor.as_mut() else { return };
+        match event {
+            Event::Finished { .. } => decryptor.start_application_keys(by),
+            Event::KeyUpdate { .. } => decryptor.key_update(by),
+            Event::EndOfEarlyData => decryptor.end_early_data(),
+            _ => {}
+        }
+    }
+}
