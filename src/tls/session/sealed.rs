@@ -26,7 +26,9 @@ impl Session {
             self.flights = Some(Box::new(Flights::new(None, false, false)));
         }
         let sealed = Sealed { by: side, length, content: self.content_len(length), began, ended };
-        match self.flights.as_mut() {
+        // A Finished that was read leaves nothing to guess about.
+        let is_past = self.facts.finished[side].is_some_and(|mark| mark.basis.is_observed());
+        match self.flights.as_mut().filter(|_| !is_past) {
             Some(flights) => {
                 let mut judged = Vec::new();
                 flights.record(sealed, &mut judged);
@@ -58,7 +60,8 @@ impl Session {
     pub(super) fn inferred(&mut self, record: &Sealed, reading: Reading, confidence: Confidence, sink: &mut impl Sink) {
         let basis = Basis::Inferred(confidence);
         let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
-        if reading == Reading::Alert {
+        // One of several readings is no entry in the list of alerts.
+        if reading == Reading::Alert && confidence > Confidence::Possible {
             let alert = AlertSeen { by: record.by, at: record.ended, alert: None, encrypted: true, basis };
             self.facts.note_alert(alert);
         }

@@ -34,8 +34,7 @@ fn a_flight_with_certificates_both_ways() {
     );
     assert_eq!(certificate(&lab), ClientCertificate::Sent);
     assert!(lab.facts().is_established() && lab.facts().server_accepted.is_some());
-    let lens: Vec<_> =
-        lab.seen.data.iter().filter_map(|(side, len)| len.map(|len| (*side, len.min, len.max))).collect();
+    let lens: Vec<_> = lab.seen.data.iter().map(|(side, len)| (*side, len.min, len.max)).collect();
     assert_eq!(lens, [(Client, 23, 23), (Server, 4, 4)]);
 }
 

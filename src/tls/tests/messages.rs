@@ -4,7 +4,7 @@ use super::{CLIENT_HELLO, Lab, SERVER_HELLO, bytes, handshake, message, record};
 use crate::net::Side;
 use crate::tls::facts::{ClientCertificate, Resumed};
 use crate::tls::fingerprint::{ja3, ja4};
-use crate::tls::{AlertDescription, NamedGroup, Version};
+use crate::tls::{AlertDescription, NamedGroup, PlaintextLen, Version};
 
 /// A ServerHello of TLS 1.2: this suite, this session id, extended_master_secret.
 fn server_hello_tls12(suite: u16, session_id: &[u8]) -> Vec<u8> {
@@ -105,7 +105,7 @@ fn a_full_handshake_of_tls_1_2() {
     assert!(facts.is_established() && facts.server_accepted.is_some());
     assert_eq!(facts.certificate_request.as_ref().map(|request| request.signature_schemes.len()), Some(2));
     // 50 bytes of AES-GCM: 8 of nonce, 16 of tag.
-    assert_eq!(lab.seen.data[0].1.map(|len| (len.min, len.max)), Some((26, 26)));
+    assert_eq!(lab.seen.data[0].1, PlaintextLen { min: 26, max: 26 });
 }
 
 #[test]

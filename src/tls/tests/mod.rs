@@ -2,8 +2,10 @@
 
 mod inference;
 mod messages;
+mod opened;
 mod streams;
 
+use super::keylog::KeyLog;
 use super::{ApplicationData, CertificateStore, Context, Event, Facts, PlaintextLen, Sink, Tracker};
 use crate::evidence::Seen;
 use crate::frame::FrameId;
@@ -25,6 +27,7 @@ const SERVER_HELLO: &str = "020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5
 struct Lab {
     tracker: Tracker,
     certificates: CertificateStore,
+    key_log: Option<KeyLog>,
     plaintext: Vec<u8>,
     seen: Collected,
     frame: u64,
@@ -33,7 +36,9 @@ struct Lab {
 #[derive(Default)]
 struct Collected {
     events: Vec<(Seen, Event)>,
-    data: Vec<(Side, Option<PlaintextLen>)>,
+    data: Vec<(Side, PlaintextLen)>,
+    plaintext: Vec<(Side, Vec<u8>)>,
+    gaps: usize,
 }
 
 impl Sink for Collected {
@@ -42,8 +47,11 @@ impl Sink for Collected {
     }
 
     fn application_data(&mut self, side: Side, _at: Moment, data: ApplicationData<'_>) {
-        let len = if let ApplicationData::Sealed(len) = data { Some(len) } else { None };
-        self.data.push((side, len));
+        match data {
+            ApplicationData::Plaintext(bytes) => self.plaintext.push((side, bytes.to_vec())),
+            ApplicationData::Sealed(len) => self.data.push((side, len)),
+            ApplicationData::Gap => self.gaps += 1,
+        }
     }
 }
 
@@ -52,6 +60,7 @@ impl Lab {
         Self {
             tracker: Tracker::default(),
             certificates: CertificateStore::new(16),
+            key_log: None,
             plaintext: Vec::new(),
             seen: Collected::default(),
             frame: 0,
@@ -61,7 +70,7 @@ impl Lab {
     fn chunk(&mut self, side: Side, chunk: Chunk<'_>) -> &mut Self {
         let at = self.tick();
         let (certificates, plaintext) = (&mut self.certificates, &mut self.plaintext);
-        let mut context = Context { certificates, key_log: None, plaintext };
+        let mut context = Context { certificates, key_log: self.key_log.as_ref(), plaintext };
         self.tracker.handle_chunk(side, at, chunk, &mut context, &mut self.seen);
         self
     }
