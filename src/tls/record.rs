@@ -280,12 +280,17 @@ impl RecordReader {
     }
 
     fn header_bytes(&mut self, input: &mut &[u8], at: Moment) -> Option<[u8; HEADER_LEN]> {
+        if self.header.as_slice().is_empty() {
+            self.began = None;
+            if let Some((bytes, rest)) = input.split_first_chunk() {
+                (*input, self.began) = (rest, Some(at));
+                self.header.fill(bytes);
+                return Some(*bytes);
+            }
+        }
         loop {
             if let Some(bytes) = self.header.as_slice().first_chunk() {
                 return Some(*bytes);
-            }
-            if self.header.as_slice().is_empty() {
-                self.began = None;
             }
             let byte = take_byte(input)?;
             self.began.get_or_insert(at);
@@ -383,6 +388,13 @@ impl Window {
         if let Some(free) = self.bytes.get_mut(self.len) {
             *free = byte;
             self.len += 1;
+        }
+    }
+
+    fn fill(&mut self, bytes: &[u8; HEADER_LEN]) {
+        if let Some(front) = self.bytes.first_chunk_mut() {
+            *front = *bytes;
+            self.len = bytes.len();
         }
     }
 

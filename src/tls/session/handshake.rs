@@ -11,7 +11,7 @@ use crate::tls::hello::{ClientHello, ServerHello};
 use crate::tls::keylog::KeyLog;
 use crate::tls::message;
 use crate::tls::record::{Body, Record};
-use crate::tls::suite::{CipherSuite, KeyExchange};
+use crate::tls::suite::KeyExchange;
 use std::sync::Arc;
 
 impl Session {
@@ -174,6 +174,13 @@ impl Session {
             HandshakeType::CERTIFICATE_STATUS => Event::CertificateStatus { length },
             HandshakeType::KEY_UPDATE => Event::KeyUpdate { request: *body.first()? },
             HandshakeType::END_OF_EARLY_DATA => Event::EndOfEarlyData,
+            HandshakeType::COMPRESSED_CERTIFICATE => {
+                // Nobody compresses an empty list (RFC 8879, 4).
+                if seen.by == Side::Client {
+                    self.facts.client_certificate = (ClientCertificate::Sent, Some(seen.basis));
+                }
+                Event::Handshake { kind, length }
+            }
             _ => Event::Handshake { kind, length },
         })
     }
@@ -206,6 +213,7 @@ impl Session {
             facts.resumed = if hello.pre_shared_key { Resumed::ByPreSharedKey } else { Resumed::No };
         }
         facts.server_hello = Some(Arc::clone(&hello));
+        self.suite = hello.cipher.parameters();
         self.start_decryption(&hello, key_log);
         if is_tls13 {
             self.start_flights();
@@ -231,7 +239,7 @@ impl Session {
     }
 
     fn server_key_exchange(&mut self, body: &[u8]) -> Event {
-        let key_exchange = self.facts.cipher().and_then(CipherSuite::parameters).map(|suite| suite.key_exchange);
+        let key_exchange = self.suite.map(|suite| suite.key_exchange);
         let is_ecdhe = matches!(key_exchange, Some(KeyExchange::Ecdhe | KeyExchange::Ecdh));
         let is_dhe = matches!(key_exchange, Some(KeyExchange::Dhe | KeyExchange::Dh));
         let exchange = message::server_key_exchange(body, is_ecdhe, is_dhe);

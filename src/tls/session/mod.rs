@@ -10,6 +10,7 @@ use super::foreign::Foreign;
 use super::handshake::Joiner;
 use super::infer::{Closing, Flights, Reading};
 use super::record::{Body, Header, Piece, Record};
+use super::suite::Parameters;
 use super::{Context, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::{PerSide, Side};
@@ -30,6 +31,8 @@ pub(super) struct Session {
     joiners: [Joiner; 2],
     /// Up to TLS 1.2: whose ChangeCipherSpec was seen, so that the rest is encrypted.
     sealed: PerSide<bool>,
+    /// What the cipher suite is made of, once the ServerHello said which.
+    suite: Option<Parameters>,
     /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
     incomplete: bool,
     decryptor: Option<Box<Decryptor>>,
@@ -46,6 +49,7 @@ impl Session {
             max_message,
             joiners: Default::default(),
             sealed: PerSide::default(),
+            suite: None,
             incomplete: false,
             decryptor: None,
             flights: None,

@@ -7,7 +7,7 @@ use crate::tls::event::Event;
 use crate::tls::facts::{AlertSeen, ClientCertificate, Mark};
 use crate::tls::infer::{Flights, Inference, Judged, Reading, Sealed};
 use crate::tls::record::Record;
-use crate::tls::suite::{CipherSuite, Kind};
+use crate::tls::suite::Kind;
 use crate::tls::{ApplicationData, PlaintextLen};
 
 /// The most bytes by which a suite makes a record longer: explicit nonce, MAC and padding of CBC with SHA-384.
@@ -40,9 +40,12 @@ impl Session {
 
     /// A ServerHello of TLS 1.3 was seen: what follows is to be judged by its looks.
     pub(super) fn start_flights(&mut self) {
+        // A capture may show the client's answer first; what is held is not dropped for that.
+        if self.flights.is_some() {
+            return;
+        }
         let facts = &self.facts;
-        let suite = facts.cipher().and_then(CipherSuite::parameters);
-        let hash_len = suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
+        let hash_len = self.suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
         let resumed = facts.server_hello.as_ref().is_some_and(|hello| hello.pre_shared_key);
         let early = facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
         self.flights = Some(Box::new(Flights::new(hash_len, resumed, early)));
@@ -123,7 +126,7 @@ impl Session {
     }
 
     fn application_data(&mut self, record: &Sealed, sink: &mut impl Sink) {
-        let is_tls13 = self.is_tls13();
+        let is_tls13 = self.is_tls13() || self.flights.is_some();
         let basis = if is_tls13 { Basis::Inferred(Confidence::Likely) } else { Basis::Observed };
         let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
         if record.by == Side::Server && is_tls13 && self.facts.finished.client.is_some() {
@@ -152,15 +155,15 @@ impl Session {
 
     /// The length of what a record of TLS 1.3 holds, if it is not padded.
     fn content_len(&self, length: u32) -> u32 {
-        let is_ccm8 = self.facts.cipher().and_then(CipherSuite::parameters).map(|suite| suite.kind);
-        let expansion = if is_ccm8 == Some(Kind::AeadCcm8) { 1 + 8 } else { TLS13_EXPANSION };
+        let is_ccm8 = self.suite.is_some_and(|suite| suite.kind == Kind::AeadCcm8);
+        let expansion = if is_ccm8 { 1 + 8 } else { TLS13_EXPANSION };
         length.saturating_sub(expansion)
     }
 
     /// How many bytes of plaintext a record of so many bytes holds.
     fn plaintext_len(&self, length: u32) -> PlaintextLen {
-        let known = self.facts.server_hello.as_ref().and_then(|hello| {
-            let range = hello.cipher.plaintext_len(hello.version, length, hello.encrypt_then_mac)?;
+        let known = self.facts.server_hello.as_ref().zip(self.suite).and_then(|(hello, suite)| {
+            let range = suite.plaintext_len(hello.version, length, hello.encrypt_then_mac)?;
             Some(PlaintextLen { min: range.min, max: range.max })
         });
         let (min, max) = (length.saturating_sub(MAX_EXPANSION), length.saturating_sub(MIN_EXPANSION));
