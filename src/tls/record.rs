@@ -4,6 +4,7 @@
 //! skipped by their length. A gap inside a body costs that body only; a gap that swallows a header makes the reader look
 //! for the next plausible one. Nothing is decrypted and no message is read here.
 
+use super::bytes::Window;
 use super::codes::{ContentType, Version};
 use super::foreign::{self, Foreign, Opening};
 use crate::stream::Moment;
@@ -118,7 +119,7 @@ pub struct PartialRecord {
 pub(super) struct RecordReader {
     state: State,
     /// A header in the making, the first bytes of a stream, or the last bytes while searching.
-    header: Window,
+    header: Window<{ foreign::LOOK_LEN }>,
     /// The body in the making, where it spans chunks and somebody wants it.
     body: Vec<u8>,
     /// When the first byte of the header was readable.
@@ -284,7 +285,7 @@ impl RecordReader {
             self.began = None;
             if let Some((bytes, rest)) = input.split_first_chunk() {
                 (*input, self.began) = (rest, Some(at));
-                self.header.fill(bytes);
+                self.header.fill(*bytes);
                 return Some(*bytes);
             }
         }
@@ -370,40 +371,4 @@ fn take_byte(input: &mut &[u8]) -> Option<u8> {
     let (first, rest) = input.split_first()?;
     *input = rest;
     Some(*first)
-}
-
-/// A few bytes in a row.
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    bytes: [u8; foreign::LOOK_LEN],
-    len: usize,
-}
-
-impl Window {
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(free) = self.bytes.get_mut(self.len) {
-            *free = byte;
-            self.len += 1;
-        }
-    }
-
-    fn fill(&mut self, bytes: &[u8; HEADER_LEN]) {
-        if let Some(front) = self.bytes.first_chunk_mut() {
-            *front = *bytes;
-            self.len = bytes.len();
-        }
-    }
-
-    fn pop_front(&mut self) {
-        self.bytes.copy_within(1.., 0);
-        self.len = self.len.saturating_sub(1);
-    }
-
-    fn clear(&mut self) {
-        self.len = 0;
-    }
 }

@@ -97,7 +97,10 @@ impl Session {
             }
             Piece::Resynchronised { skipped } => {
                 self.facts.resynchronised += 1;
-                self.emit(seen(at), Event::Resynchronised { skipped }, sink);
+                // The next record follows the gap at once: TCP's own event says all.
+                if skipped > 0 {
+                    self.emit(seen(at), Event::Resynchronised { skipped }, sink);
+                }
             }
         }
     }
