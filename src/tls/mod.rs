@@ -83,7 +83,7 @@ pub struct PlaintextLen {
 pub struct Context<'a> {
     /// Certificates that were seen before.
     pub certificates: &'a mut CertificateStore,
-    /// The secrets that somebody gave. They are asked for when a ServerHello comes.
+    /// The secrets that somebody gave: those of a live connection may come after its first encrypted records.
     pub key_log: Option<&'a KeyLog>,
     /// Room for one decrypted record; what it holds between calls does not matter.
     pub plaintext: &'a mut Vec<u8>,
@@ -129,6 +129,7 @@ impl Tracker {
         sink: &mut impl Sink,
     ) {
         let (reader, session) = (reader(&mut self.readers, side), &mut self.session);
+        session.look_for_secrets(context.key_log);
         match chunk {
             Chunk::Data(mut data) => {
                 while let Some(piece) = reader.next(&mut data, at, |header| session.wants_body(side, header)) {

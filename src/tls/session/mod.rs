@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
     incomplete: bool,
     decryptor: Option<Box<Decryptor>>,
+    /// How many secrets there were when this connection's were last looked for.
+    secrets_known: usize,
     flights: Option<Box<Flights>>,
     closing: Closing,
     /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
@@ -52,6 +54,7 @@ impl Session {
             suite: None,
             incomplete: false,
             decryptor: None,
+            secrets_known: 0,
             flights: None,
             closing: Closing::default(),
             client_key_exchange: false,

@@ -8,26 +8,37 @@ use crate::tls::codes::{ContentType, Version};
 use crate::tls::decrypt::Decryptor;
 use crate::tls::event::Event;
 use crate::tls::facts::Mark;
-use crate::tls::hello::ServerHello;
-use crate::tls::keylog::KeyLog;
+use crate::tls::hello::{ClientHello, ServerHello};
+use crate::tls::keylog::{KeyLog, Secrets};
 use crate::tls::record::{Body, Record};
 
 impl Session {
+    /// Whether anybody gave the secrets of this connection by now: asked anew whenever the key log has grown.
+    pub(in super::super) fn look_for_secrets(&mut self, key_log: Option<&KeyLog>) {
+        let Some(key_log) = key_log.filter(|_| self.decryptor.is_none()) else { return };
+        let Some(hello) = self.facts.server_hello.clone() else { return };
+        if self.secrets_known == key_log.len() {
+            return;
+        }
+        self.start_decryption(&hello, Some(key_log));
+        // Records have passed since the ServerHello: keys and numbers are where they would be, or are found by trial.
+        if let Some(decryptor) = &mut self.decryptor {
+            for side in Side::BOTH {
+                if self.sealed[side] {
+                    decryptor.change_cipher_spec(side);
+                }
+                decryptor.lost_records(side);
+            }
+        }
+    }
+
     /// The ServerHello was seen: whether anybody gave the secrets for what follows.
     pub(super) fn start_decryption(&mut self, hello: &ServerHello, key_log: Option<&KeyLog>) {
         let Some((client_hello, key_log)) = self.facts.client_hello.as_ref().zip(key_log) else { return };
+        self.secrets_known = key_log.len();
         let by_session = || key_log.lookup_session(&hello.session_id);
         let Some(secrets) = key_log.lookup(&client_hello.random).or_else(by_session) else { return };
-        let decryptor = if hello.version == Version::TLS_1_3 {
-            Decryptor::tls13(hello.cipher, secrets).ok()
-        } else {
-            let (client_random, server_random) = (&client_hello.random, &hello.random);
-            secrets.master().and_then(|master| {
-                let (version, cipher) = (hello.version, hello.cipher);
-                Decryptor::tls12(version, cipher, master, client_random, server_random, hello.encrypt_then_mac).ok()
-            })
-        };
-        let Some(mut decryptor) = decryptor else { return };
+        let Some(mut decryptor) = decryptor(client_hello, hello, secrets) else { return };
         secrets.mark_used();
         if client_hello.early_data {
             decryptor.start_early_data();
@@ -110,4 +121,13 @@ impl Session {
             _ => {}
         }
     }
+}
+
+fn decryptor(client: &ClientHello, server: &ServerHello, secrets: &Secrets) -> Option<Decryptor> {
+    let (version, cipher) = (server.version, server.cipher);
+    if version == Version::TLS_1_3 {
+        return Decryptor::tls13(cipher, secrets).ok();
+    }
+    let master = secrets.master()?;
+    Decryptor::tls12(version, cipher, master, &client.random, &server.random, server.encrypt_then_mac).ok()
 }

@@ -8,8 +8,15 @@ use crate::tls::keylog::KeyLog;
 
 const CLIENT_RANDOM: &str = "cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7";
 
-/// A connection whose secrets are known.
+/// The hellos of a connection whose secrets are known.
 fn keyed() -> Lab {
+    let mut lab = Lab::new();
+    lab.key_log = Some(key_log());
+    lab.client(&handshake(CLIENT_HELLO)).server(&handshake(SERVER_HELLO));
+    lab
+}
+
+fn key_log() -> KeyLog {
     let mut key_log = KeyLog::new();
     for (label, secret) in [
         ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21"),
@@ -19,10 +26,7 @@ fn keyed() -> Lab {
     ] {
         key_log.add_text(format!("{label} {CLIENT_RANDOM} {secret}\n").as_bytes());
     }
-    let mut lab = Lab::new();
-    lab.key_log = Some(key_log);
-    lab.client(&handshake(CLIENT_HELLO)).server(&handshake(SERVER_HELLO));
-    lab
+    key_log
 }
 
 #[test]
@@ -68,6 +72,29 @@ fn what_stays_closed_is_judged_by_its_looks() {
         ["3 server encrypted_handshake likely", "4 client finished observed", "5 client application_data observed",]
     );
     assert_eq!(lab.facts().not_opened, 1);
+}
+
+#[test]
+fn secrets_may_come_late() {
+    let mut lab = Lab::new();
+    lab.key_log = Some(KeyLog::new());
+    lab.client(&handshake(CLIENT_HELLO)).server(&handshake(SERVER_HELLO));
+    lab.server(&bytes(SERVER_FLIGHT)).client(&bytes(CLIENT_FINISHED)).server(&bytes(NEW_SESSION_TICKET));
+    lab.key_log = Some(key_log());
+    lab.client(&bytes(CLIENT_RECORD)).server(&bytes(SERVER_RECORD));
+    lab.client(&bytes(CLIENT_ALERT)).server(&bytes(SERVER_ALERT));
+    assert_eq!(
+        &lab.told()[2..],
+        [
+            "3 server encrypted_handshake likely",
+            "4 client finished likely",
+            "5 server new_session_ticket likely",
+            "6 client application_data observed",
+            "7 server application_data observed",
+            "8 client alert observed",
+            "9 server alert observed",
+        ]
+    );
 }
 
 #[test]
