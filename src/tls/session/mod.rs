@@ -38,6 +38,7 @@ pub(super) struct Session {
     decryptor: Option<Box<Decryptor>>,
     /// How many secrets there were when this connection's were last looked for.
     secrets_known: usize,
+    secret_attempts: u8,
     flights: Option<Box<Flights>>,
     closing: Closing,
     /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
@@ -55,6 +56,7 @@ impl Session {
             incomplete: false,
             decryptor: None,
             secrets_known: 0,
+            secret_attempts: 0,
             flights: None,
             closing: Closing::default(),
             client_key_exchange: false,

@@ -5,12 +5,15 @@ use crate::evidence::Seen;
 use crate::net::Side;
 use crate::tls::ApplicationData;
 use crate::tls::codes::{ContentType, Version};
-use crate::tls::decrypt::Decryptor;
+use crate::tls::decrypt::{Decryptor, OpenError};
 use crate::tls::event::Event;
 use crate::tls::facts::Mark;
 use crate::tls::hello::{ClientHello, ServerHello};
 use crate::tls::keylog::{KeyLog, Secrets};
 use crate::tls::record::{Body, Record};
+
+/// How often the secrets of one connection are looked up again because a part of them was missing.
+const MAX_SECRET_ATTEMPTS: u8 = 4;
 
 impl Session {
     /// Whether anybody gave the secrets of this connection by now: asked anew whenever the key log has grown.
@@ -68,20 +71,33 @@ impl Session {
         };
         // The buffer is lent back below: the messages in it need the rest of the context.
         let mut buffer = std::mem::take(context.plaintext);
-        let is_open = match decryptor.open(side, record.header.to_bytes(), body, &mut buffer) {
-            Ok(opened) => {
-                self.facts.decrypted = true;
-                let seen = observed(side, record);
-                self.handle_plaintext(seen, opened.content_type, opened.plaintext, context, sink);
-                true
-            }
-            Err(_) => false,
-        };
-        *context.plaintext = buffer;
-        if !is_open {
-            self.facts.not_opened += 1;
+        let opened = decryptor.open(side, record.header.to_bytes(), body, &mut buffer);
+        let failure = opened.err();
+        if let Ok(opened) = opened {
+            self.facts.decrypted = true;
+            let seen = observed(side, record);
+            self.handle_plaintext(seen, opened.content_type, opened.plaintext, context, sink);
         }
-        is_open
+        *context.plaintext = buffer;
+        if let Some(failure) = failure {
+            self.facts.not_opened += 1;
+            if failure == OpenError::NoSecret {
+                self.look_again(side, context.key_log);
+            }
+        }
+        failure.is_none()
+    }
+
+    /// A live key log is written in steps: if the secret that was missing is there by now, the next record is tried with it.
+    fn look_again(&mut self, side: Side, key_log: Option<&KeyLog>) {
+        let client_hello = self.facts.client_hello.as_ref();
+        let secrets = client_hello.zip(key_log).and_then(|(hello, key_log)| key_log.lookup(&hello.random));
+        let has_come = secrets.is_some_and(|secrets| secrets.application(side).is_some());
+        if has_come && self.secret_attempts < MAX_SECRET_ATTEMPTS {
+            self.secret_attempts += 1;
+            self.secrets_known = 0;
+            self.decryptor = None;
+        }
     }
 
     fn handle_plaintext(

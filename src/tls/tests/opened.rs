@@ -8,6 +8,20 @@ use crate::tls::keylog::KeyLog;
 
 const CLIENT_RANDOM: &str = "cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7";
 
+const HANDSHAKE_SECRETS: [(&str, &str); 2] = [
+    ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21"),
+    ("SERVER_HANDSHAKE_TRAFFIC_SECRET", "b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38"),
+];
+const APPLICATION_SECRETS: [(&str, &str); 2] = [
+    ("CLIENT_TRAFFIC_SECRET_0", "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5"),
+    ("SERVER_TRAFFIC_SECRET_0", "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643"),
+];
+
+fn lines(secrets: &[(&str, &str)]) -> String {
+    let lines = secrets.iter().map(|(label, secret)| [label, CLIENT_RANDOM, secret].join(" "));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
 /// The hellos of a connection whose secrets are known.
 fn keyed() -> Lab {
     let mut lab = Lab::new();
@@ -18,14 +32,8 @@ fn keyed() -> Lab {
 
 fn key_log() -> KeyLog {
     let mut key_log = KeyLog::new();
-    for (label, secret) in [
-        ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21"),
-        ("SERVER_HANDSHAKE_TRAFFIC_SECRET", "b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38"),
-        ("CLIENT_TRAFFIC_SECRET_0", "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5"),
-        ("SERVER_TRAFFIC_SECRET_0", "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643"),
-    ] {
-        key_log.add_text(format!("{label} {CLIENT_RANDOM} {secret}\n").as_bytes());
-    }
+    key_log.add_text(lines(&HANDSHAKE_SECRETS).as_bytes());
+    key_log.add_text(lines(&APPLICATION_SECRETS).as_bytes());
     key_log
 }
 
@@ -95,6 +103,21 @@ fn secrets_may_come_late() {
             "9 server alert observed",
         ]
     );
+}
+
+#[test]
+fn secrets_may_come_in_steps() {
+    let mut lab = Lab::new();
+    let mut key_log = KeyLog::new();
+    key_log.add_text(lines(&HANDSHAKE_SECRETS).as_bytes());
+    lab.key_log = Some(key_log);
+    lab.client(&handshake(CLIENT_HELLO)).server(&handshake(SERVER_HELLO));
+    lab.server(&bytes(SERVER_FLIGHT)).client(&bytes(CLIENT_FINISHED));
+    lab.key_log.as_mut().unwrap().add_text(lines(&APPLICATION_SECRETS).as_bytes());
+    // The first record finds out, the ones behind it are read.
+    lab.server(&bytes(NEW_SESSION_TICKET)).server(&bytes(SERVER_RECORD)).client(&bytes(CLIENT_RECORD));
+    assert_eq!(lab.seen.plaintext.len(), 2);
+    assert_eq!(lab.facts().not_opened, 1);
 }
 
 #[test]
