@@ -117,24 +117,28 @@ fn an_endless_message_is_passed_over() {
     );
 }
 
-/// Bytes that look like TLS often enough to reach all corners.
-fn hostile() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..40),
+/// One record, whose body may be anything.
+fn any_record() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
         (20u8..=24, prop::collection::vec(any::<u8>(), 0..60)).prop_map(|(kind, body)| record(kind, &body)),
         (any::<u8>(), prop::collection::vec(any::<u8>(), 0..90))
             .prop_map(|(kind, body)| record(22, &message(kind % 26, &body))),
         Just(handshake(CLIENT_HELLO)),
         Just(handshake(SERVER_HELLO)),
         Just(record(20, &[1])),
-        (0usize..200).prop_map(|at| {
-            let mut hello = handshake(CLIENT_HELLO);
-            hello[at] ^= 0x41;
-            hello
+        (0usize..196, any::<u8>()).prop_map(|(at, bits)| {
+            let mut hello = super::bytes(CLIENT_HELLO);
+            hello[at] ^= bits;
+            record(22, &hello)
         }),
         prop::sample::select(vec![19u16, 21, 25, 53, 69, 281, 846])
             .prop_map(|length| record(23, &vec![0; usize::from(length)])),
-    ];
+    ]
+}
+
+/// Bytes that look like TLS often enough to reach all corners.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![1 => prop::collection::vec(any::<u8>(), 0..40), 7 => any_record()];
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
@@ -157,12 +161,14 @@ proptest! {
     }
 
     #[test]
-    fn the_cut_of_a_stream_changes_nothing(stream in hostile(), cuts in prop::collection::vec(0usize..2000, 0..8)) {
-        // Garbage makes the reader look ahead in its chunk: only streams of records are promised to be the same.
-        let stream = [handshake(CLIENT_HELLO), stream].concat();
+    fn the_cut_of_a_stream_changes_nothing(
+        records in prop::collection::vec(any_record(), 0..12),
+        cuts in prop::collection::vec(0usize..2000, 0..8),
+    ) {
+        // Records only: while it searches, the reader looks ahead in its chunk.
+        let stream = records.concat();
         let mut whole = Lab::new();
         whole.client(&stream).finish();
-        prop_assume!(whole.facts().malformed == 0);
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
         cuts.sort_unstable();
         let mut torn = Lab::new();
