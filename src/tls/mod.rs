@@ -153,7 +153,7 @@ impl Tracker {
     /// TCP says that a side has ended: what its last records were can be told now.
     pub fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
         self.finish_reader(side, at, sink);
-        self.session.handle_close(side, sink);
+        self.session.handle_close(side, at, sink);
     }
 
     /// The capture has ended, or the connection is given up. Nothing more will come.

@@ -41,6 +41,8 @@ pub(super) struct Session {
     secret_attempts: u8,
     flights: Option<Box<Flights>>,
     closing: Closing,
+    /// When each side closed.
+    closed: PerSide<Option<Moment>>,
     /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
     client_key_exchange: bool,
 }
@@ -59,6 +61,7 @@ impl Session {
             secret_attempts: 0,
             flights: None,
             closing: Closing::default(),
+            closed: PerSide::default(),
             client_key_exchange: false,
         }
     }
@@ -151,21 +154,27 @@ impl Session {
     }
 
     /// A side has closed.
-    pub(super) fn handle_close(&mut self, side: Side, sink: &mut impl Sink) {
+    pub(super) fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
         self.settle_flights(side, sink);
-        if let Some((record, confidence)) = self.closing.close(side) {
-            self.inferred(&record, Reading::Alert, confidence, sink);
-            self.facts.close_notify[side].get_or_insert(Mark { at: record.ended, basis: Basis::Inferred(confidence) });
+        if let Some(goodbye) = self.closing.close(side) {
+            self.inferred(&goodbye.record, Reading::Alert, goodbye.confidence, sink);
+            let mark = Mark { at: goodbye.record.ended, basis: Basis::Inferred(goodbye.close_notify) };
+            self.facts.close_notify[side].get_or_insert(mark);
         }
-        // An encrypted alert in a session that worked, and then the close: only close_notify is sent so.
+        // An encrypted alert in a session that worked, and then the close: mostly close_notify. One that answers a bare FIN
+        // may complain about it instead, as OpenSSL's does.
         if let Some(last) = self.facts.last_alert[side]
-            && last.encrypted
+            && last.alert.is_none()
             && last.basis.is_observed()
             && self.facts.is_established()
         {
-            let mark = Mark { at: last.at, basis: Basis::Inferred(Confidence::Likely) };
+            let is_echo = self.closed[side.peer()].is_some_and(|closed| closed < last.at)
+                && self.facts.last_alert[side.peer()].is_none();
+            let confidence = if is_echo { Confidence::Possible } else { Confidence::Likely };
+            let mark = Mark { at: last.at, basis: Basis::Inferred(confidence) };
             self.facts.close_notify[side].get_or_insert(mark);
         }
+        self.closed[side].get_or_insert(at);
     }
 
     fn joiner(&mut self, side: Side) -> &mut Joiner {

@@ -1,6 +1,7 @@
 //! What encrypted records of TLS 1.3 are taken for. Lengths are those of the catalogue: content, one byte of type, 16 of tag.
 
 use super::Lab;
+use crate::evidence::Confidence;
 use crate::net::Side::{Client, Server};
 use crate::tls::facts::ClientCertificate;
 
@@ -142,6 +143,12 @@ fn the_end_of_a_session() {
     let mut lab = session();
     lab.sealed(Client, &[60]).sealed(Server, &[19]).close(Server);
     assert_eq!(&lab.told()[..], ["7 server encrypted_alert likely"]);
+    // An alert that answers a bare FIN: perhaps a complaint.
+    let mut lab = session();
+    lab.sealed(Client, &[60]).close(Client).sealed(Server, &[19]).close(Server);
+    assert_eq!(&lab.told()[..], ["8 server encrypted_alert likely"]);
+    let goodbye = lab.facts().close_notify.server.map(|mark| mark.basis.confidence());
+    assert_eq!(goodbye, Some(Confidence::Possible));
     // No goodbye.
     let mut lab = session();
     lab.sealed(Client, &[60]).close(Client).close(Server);
