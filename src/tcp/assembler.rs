@@ -254,8 +254,10 @@ mod tests {
     #[test]
     fn a_piece_over_several_holes_fills_them_all() {
         let mut stream = Stream::default();
-        stream.put(2, "c").put(4, "e").put(6, "g");
-        assert_eq!(stream.put(1, "bcdefgh").put(0, "a").text, "abcdefgh");
+        stream.put(1, "b").put(3, "d");
+        assert_eq!(stream.put(0, "abcde").text, "abcde");
+        stream.put(7, "h");
+        assert_eq!(stream.put(6, "ghi").put(5, "f").text, "abcdefghi");
         assert_eq!(stream.assembler.inconsistent(), 0);
     }
 

@@ -21,10 +21,10 @@ mod incarnation;
 mod outstanding;
 mod reset;
 mod rtt;
-#[cfg(test)]
-mod script;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
 pub use event::{Event, Resend, ResetFit, SynOptions};

@@ -129,6 +129,10 @@ impl<S: Sink> Step<'_, '_, S> {
             history.numbered(side, Numbered::Rst, seq);
             completeness.add(Completeness::RST);
         }
+        // As Wireshark has it: a FIN or a reset with an acknowledgment is an acknowledgment too.
+        if !syn && flags.contains(TcpFlags::ACK) {
+            completeness.add(Completeness::ACK);
+        }
     }
 
     fn reset(&mut self) {
