@@ -231,8 +231,8 @@ mod tests {
     fn show(piece: Piece<'_>, text: &mut String) {
         match piece {
             Piece::Data(data) => text.push_str(std::str::from_utf8(data).unwrap()),
-            Piece::Missing(len) => text.push_str(&format!("<{len}>")),
-            Piece::Cut(len) => text.push_str(&format!("[{len}]")),
+            Piece::Missing(len) => text.extend(["<", &len.to_string(), ">"]),
+            Piece::Cut(len) => text.extend(["[", &len.to_string(), "]"]),
         }
     }
 

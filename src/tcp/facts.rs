@@ -133,7 +133,7 @@ impl SideFacts {
     #[must_use]
     pub fn stream_bytes(&self) -> u64 {
         let sent = self.highest_sent.max(self.highest_acked);
-        sent.saturating_sub(1).saturating_sub(u64::from(self.fin.is_some_and(|fin| fin.seq < sent)))
+        self.fin.map_or(sent, |fin| fin.seq.min(sent)).saturating_sub(1)
     }
 }
 

@@ -136,6 +136,15 @@ fn a_new_syn_starts_a_new_connection() {
 }
 
 #[test]
+fn a_syn_may_be_captured_behind_its_answer() {
+    let mut script = Script::of("0 < S. 0:0 ack 1");
+    assert!(!script.starts_anew("0.1 > S 0:0") && script.starts_anew("0.1 > S 9:9"));
+    script.run("0.1 > S 0:0\n 0.2 > . 1:1 ack 1");
+    assert_eq!(script.story(), ["1 server syn_ack", "2 client syn", "3 client established"]);
+    assert_eq!(script.facts().one_sided, None);
+}
+
+#[test]
 fn a_refused_syn_that_is_sent_again_is_the_same_attempt() {
     let script = Script::of("0 > S 0:0\n 20 < R. 0:0 ack 1");
     assert!(script.tracker.is_closed());

@@ -61,7 +61,7 @@ impl Sink for Out {
 }
 
 fn byte_at(offset: u64) -> u8 {
-    (offset % 251) as u8
+    u8::try_from(offset % 251).unwrap()
 }
 
 impl Script {
@@ -172,7 +172,7 @@ fn with_segment(line: &str, isns: [u32; 2], frame: u64, mut with: impl FnMut(Sid
         source: endpoint(side),
         destination: endpoint(side.peer()),
         ttl: 64,
-        seq: SeqNumber(mine.wrapping_add(seq as u32)),
+        seq: SeqNumber(mine.wrapping_add(wrapped(seq))),
         ack: SeqNumber(0),
         flags,
         window: 1000,
@@ -185,7 +185,7 @@ fn with_segment(line: &str, isns: [u32; 2], frame: u64, mut with: impl FnMut(Sid
     while let Some(key) = words.next() {
         let mut value = || words.next().unwrap_or_else(|| panic!("no value: {line}"));
         match key {
-            "ack" => segment.ack = SeqNumber(theirs.wrapping_add(number(value()) as u32)),
+            "ack" => segment.ack = SeqNumber(theirs.wrapping_add(wrapped(number(value())))),
             "win" => segment.window = value().parse().unwrap(),
             "ttl" => segment.ttl = value().parse().unwrap(),
             "cut" => captured = value().parse().unwrap(),
@@ -199,8 +199,8 @@ fn with_segment(line: &str, isns: [u32; 2], frame: u64, mut with: impl FnMut(Sid
             "sack" => {
                 let (left, right) = range(value());
                 options.extend([5, 10]);
-                options.extend(theirs.wrapping_add(left as u32).to_be_bytes());
-                options.extend(theirs.wrapping_add(right as u32).to_be_bytes());
+                options.extend(theirs.wrapping_add(wrapped(left)).to_be_bytes());
+                options.extend(theirs.wrapping_add(wrapped(right)).to_be_bytes());
             }
             _ => panic!("unknown word {key}: {line}"),
         }
@@ -210,6 +210,11 @@ fn with_segment(line: &str, isns: [u32; 2], frame: u64, mut with: impl FnMut(Sid
     segment.payload = &payload;
     segment.options = TcpOptions(&options);
     with(side, &segment);
+}
+
+/// An offset as sequence numbers count it.
+fn wrapped(offset: u64) -> u32 {
+    u32::try_from(offset % (1 << 32)).unwrap()
 }
 
 fn flags(text: &str) -> TcpFlags {
