@@ -6,7 +6,6 @@
 
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 /// How far apart two copies of a frame can be.
@@ -59,16 +58,33 @@ impl RecentFrames {
     }
 }
 
-/// A number that two copies of a frame share, whatever hop they were taken at. Never 0.
+/// A number that two copies of a frame share, whatever hop they were taken at. Of the payload only the ends count: enough to
+/// tell a forged copy with other bytes, and cheap.
 fn fingerprint(segment: &Segment<'_>) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::with_seed(0).build_hasher();
-    hasher.write_u32(segment.seq.0);
-    hasher.write_u32(segment.ack.0);
-    hasher.write_u32(u32::from(segment.window) << 8 | u32::from(segment.flags.0));
-    hasher.write_u32(segment.payload_len);
-    hasher.write(segment.options.0);
-    // The ends of the payload: enough to tell a forged copy with other bytes, cheap for a large one.
-    hasher.write(segment.payload.first_chunk::<16>().map_or(segment.payload, |chunk| chunk.as_slice()));
-    hasher.write(segment.payload.last_chunk::<16>().map_or(&[], |chunk| chunk.as_slice()));
-    hasher.finish() | 1
+    let numbers = u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0);
+    let header = u64::from(segment.payload_len) << 32 | u64::from(segment.window) << 16 | u64::from(segment.flags.0);
+    let print = mix(mix(0, numbers), header);
+    mix_bytes(mix_bytes(print, segment.options.0), ends(segment.payload).as_flattened())
+}
+
+/// The first and last bytes.
+fn ends(bytes: &[u8]) -> [[u8; 8]; 2] {
+    let first = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut short = [0; 8];
+        short.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        short
+    });
+    [first, bytes.last_chunk().copied().unwrap_or_default()]
+}
+
+fn mix_bytes(print: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let print = words.iter().fold(print, |print, word| mix(print, u64::from_le_bytes(*word)));
+    let rest = rest.iter().fold(0, |rest, &byte| rest << 8 | u64::from(byte));
+    mix(print, rest)
+}
+
+/// One step of a multiplicative hash; the constant is 2^64 divided by the golden ratio.
+fn mix(print: u64, word: u64) -> u64 {
+    (print ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
