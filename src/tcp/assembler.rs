@@ -12,8 +12,10 @@ use std::collections::VecDeque;
 pub(super) enum Piece<'a> {
     /// Bytes.
     Data(&'a [u8]),
-    /// So many bytes were not captured.
+    /// So many bytes are missing, and the caller said that they will not come.
     Missing(u64),
+    /// So many bytes are missing, and too much waited behind them.
+    GivenUp(u64),
     /// So many bytes were cut off by the snaplen.
     Cut(u64),
 }
@@ -177,7 +179,10 @@ impl Assembler {
                 waiting.bytes > limits.buffered_bytes || waiting.pieces.len() > limits.buffered_segments
             })
         {
-            self.skip_to(stop, &mut *hand_on);
+            self.skip_to(stop, |piece| match piece {
+                Piece::Missing(len) => hand_on(Piece::GivenUp(len)),
+                piece => hand_on(piece),
+            });
         }
     }
 }
@@ -231,7 +236,7 @@ mod tests {
     fn show(piece: Piece<'_>, text: &mut String) {
         match piece {
             Piece::Data(data) => text.push_str(std::str::from_utf8(data).unwrap()),
-            Piece::Missing(len) => text.extend(["<", &len.to_string(), ">"]),
+            Piece::Missing(len) | Piece::GivenUp(len) => text.extend(["<", &len.to_string(), ">"]),
             Piece::Cut(len) => text.extend(["[", &len.to_string(), "]"]),
         }
     }

@@ -58,33 +58,26 @@ impl RecentFrames {
     }
 }
 
-/// A number that two copies of a frame share, whatever hop they were taken at. Of the payload only the ends count: enough to
-/// tell a forged copy with other bytes, and cheap.
+/// A number that two copies of a frame share, whatever hop they were taken at. Of options and payload only the ends count:
+/// enough to tell a forged copy with other bytes, and cheap.
 fn fingerprint(segment: &Segment<'_>) -> u64 {
     let numbers = u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0);
     let header = u64::from(segment.payload_len) << 32 | u64::from(segment.window) << 16 | u64::from(segment.flags.0);
-    let print = mix(mix(0, numbers), header);
-    mix_bytes(mix_bytes(print, segment.options.0), ends(segment.payload).as_flattened())
+    let [options, more_options] = ends(segment.options.0);
+    let [first, last] = ends(segment.payload);
+    // Odd factors without a pattern (digits of the golden ratio, as in SplitMix64 and xxHash); the products are independent.
+    numbers.wrapping_mul(0x9e37_79b1_85eb_ca87)
+        ^ header.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(11)
+        ^ options.wrapping_mul(0x1656_67b1_9e37_79f9).rotate_left(23)
+        ^ more_options.wrapping_mul(0x85eb_ca77_c2b2_ae63).rotate_left(31)
+        ^ first.wrapping_mul(0x27d4_eb2f_1656_67c5).rotate_left(41)
+        ^ last.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(53)
 }
 
-/// The first and last bytes.
-fn ends(bytes: &[u8]) -> [[u8; 8]; 2] {
-    let first = bytes.first_chunk().copied().unwrap_or_else(|| {
-        let mut short = [0; 8];
-        short.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        short
-    });
-    [first, bytes.last_chunk().copied().unwrap_or_default()]
-}
-
-fn mix_bytes(print: u64, bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let print = words.iter().fold(print, |print, word| mix(print, u64::from_le_bytes(*word)));
-    let rest = rest.iter().fold(0, |rest, &byte| rest << 8 | u64::from(byte));
-    mix(print, rest)
-}
-
-/// One step of a multiplicative hash; the constant is 2^64 divided by the golden ratio.
-fn mix(print: u64, word: u64) -> u64 {
-    (print ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+/// The first and the last eight bytes; of fewer, all.
+fn ends(bytes: &[u8]) -> [u64; 2] {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => [u64::from_le_bytes(*first), u64::from_le_bytes(*last)],
+        _ => [bytes.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)), 0],
+    }
 }

@@ -27,7 +27,7 @@ mod step;
 mod tests;
 mod tracker;
 
-pub use event::{Event, Resend, ResetFit, SynOptions};
+pub use event::{Event, GapCause, Resend, ResetFit, SynOptions};
 pub use facts::{
     Facts, Fin, Handshake, Hole, InFlight, KeepAlives, Resends, Reset, Sendings, SideFacts, Ttl, Vantage, ZeroWindows,
 };

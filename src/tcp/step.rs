@@ -4,7 +4,7 @@
 use super::analysis::{self, Marks, Place};
 use super::assembler::Piece;
 use super::direction::{Direction, NO_FIN, Offset, Origin};
-use super::event::{Event, Resend, SynOptions};
+use super::event::{Event, GapCause, Resend, SynOptions};
 use super::facts::{Fin, Hole, Reset, SideFacts, Ttl};
 use super::history::{Completeness, Counted, History, Numbered};
 use super::tracker::Shared;
@@ -153,7 +153,9 @@ impl<S: Sink> Step<'_, '_, S> {
         if facts.reset.is_none_or(|earlier| !earlier.closes() && found.closes()) {
             facts.reset = Some(found);
         }
-        self.shared.reset |= found.closes();
+        if found.closes() {
+            self.shared.reset_by = self.shared.reset_by.or(Some(self.side));
+        }
         self.sink.event(now, self.side, Event::Rst { fit, ttl: segment.ttl, after: since_peer });
     }
 
@@ -241,6 +243,11 @@ impl<S: Sink> Step<'_, '_, S> {
             if len > 0 {
                 self.shared.history.counted(side, Counted::Retransmission);
             }
+            let first_sent = match kind {
+                Resend::Syn => facts.syns.first,
+                Resend::Fin => facts.fin.map(|fin| fin.at),
+                Resend::Data | Resend::Fast | Resend::Spurious => first_sent,
+            };
             let after = first_sent.map(|first| now.at.since(first.at));
             self.sink.event(now, side, Event::Retransmission { kind, len, after });
         }
@@ -360,8 +367,14 @@ impl<S: Sink> Step<'_, '_, S> {
         let len = segment.payload_len.min(room);
         me.facts.bytes_after_fin += u64::from(segment.payload_len - len);
         let data = segment.payload.get(..len as usize).unwrap_or(segment.payload);
-        let mut outlet =
-            Outlet { now, side, facts: &mut me.facts, history: &mut self.shared.history, sink: &mut *self.sink };
+        let mut outlet = Outlet {
+            now,
+            side,
+            cause: GapCause::Acknowledged,
+            facts: &mut me.facts,
+            history: &mut self.shared.history,
+            sink: &mut *self.sink,
+        };
         me.assembler.accept(start, data, len, limits, |piece| outlet.put(piece));
         if let Some((from, to)) = me.assembler.hole()
             && let Ok(start) = u64::try_from(from)
@@ -405,11 +418,12 @@ impl<S: Sink> Step<'_, '_, S> {
         me.last_was = marks;
     }
 
-    /// Gives up the holes of `side` below `to`.
+    /// Gives up the holes of `side` below `to`, which were acknowledged.
     fn skip(&mut self, side: Side, to: Offset) {
         let direction = if side == self.side { &mut *self.me } else { &mut *self.peer };
         let history = &mut self.shared.history;
-        let mut outlet = Outlet { now: self.now, side, facts: &mut direction.facts, history, sink: &mut *self.sink };
+        let (now, cause, facts) = (self.now, GapCause::Acknowledged, &mut *direction.facts);
+        let mut outlet = Outlet { now, side, cause, facts, history, sink: &mut *self.sink };
         direction.assembler.skip_to(to, |piece| outlet.put(piece));
     }
 }
@@ -418,6 +432,8 @@ impl<S: Sink> Step<'_, '_, S> {
 pub(super) struct Outlet<'a, S> {
     pub(super) now: Moment,
     pub(super) side: Side,
+    /// Why bytes are missing, unless a limit says so.
+    pub(super) cause: GapCause,
     pub(super) facts: &'a mut SideFacts,
     pub(super) history: &'a mut History,
     pub(super) sink: &'a mut S,
@@ -432,13 +448,23 @@ impl<S: Sink> Outlet<'_, S> {
                 self.facts.cut_bytes += len;
                 self.sink.chunk(side, now, Chunk::Gap(len));
             }
-            Piece::Missing(len) => {
+            Piece::Missing(len) => self.gap(len, self.cause),
+            Piece::GivenUp(len) => self.gap(len, GapCause::Limit),
+        }
+    }
+
+    fn gap(&mut self, len: u64, cause: GapCause) {
+        let Self { now, side, .. } = *self;
+        match cause {
+            GapCause::Acknowledged => {
                 self.facts.missed_bytes += len;
                 self.facts.first_gap = self.facts.first_gap.or(Some(now));
                 self.history.counted(side, Counted::Gap);
-                self.sink.event(now, side, Event::Gap { len });
-                self.sink.chunk(side, now, Chunk::Gap(len));
             }
+            GapCause::NeverCame => self.facts.lost_bytes += len,
+            GapCause::Limit => self.facts.given_up_bytes += len,
         }
+        self.sink.event(now, side, Event::Gap { len, cause });
+        self.sink.chunk(side, now, Chunk::Gap(len));
     }
 }

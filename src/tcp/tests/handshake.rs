@@ -46,6 +46,18 @@ fn a_syn_that_nobody_answers_is_counted() {
 }
 
 #[test]
+fn a_syn_ack_that_does_not_arrive_is_sent_again() {
+    let script = Script::of("0 > S 0:0\n 0.1 < S. 0:0 ack 1\n 1000 > S 0:0\n 1000.1 < S. 0:0 ack 1");
+    let [.., third, fourth] = script.out.events.as_slice() else { panic!("four events") };
+    assert_eq!(
+        (third.2.to_string(), fourth.2.to_string()),
+        ("SYN again after 1.0 s".into(), "SYN again after 1.0 s".into())
+    );
+    assert_eq!(script.states(), "ESTABLISHED SYN-RECEIVED");
+    assert!(script.facts().client.syn_acked && !script.facts().server.syn_acked);
+}
+
+#[test]
 fn a_half_of_the_handshake_with_a_resent_segment_is_unknown() {
     let facts = Script::of("0 > S 0:0\n 1000 > S 0:0\n 1020 < S. 0:0 ack 1\n 1021 > . 1:1 ack 1").facts();
     assert_eq!(facts.handshake.to_server, None);

@@ -95,6 +95,10 @@ fn the_end_of_the_capture_hands_on_what_waits() {
     script.run("30 < P. 1:101 ack 1\n 31 < P. 201:301 ack 1\n 32 > . 1:1 ack 101");
     script.finish();
     assert_eq!(script.stream(Server), "1:101, gap 100, 201:301");
+    assert_eq!(script.last_event(), "6 server gap 100 bytes never came, though later ones did");
+    let server = script.facts().server;
+    assert_eq!((server.missed_bytes, server.lost_bytes), (0, 100), "the path lost them, not the capture");
+    assert_eq!(server.hole.map(|hole| (hole.start, hole.len)), Some((101, 100)), "still known when all is over");
     let mut script = open();
     script.run("30 > P. 1:101 ack 1\n 50 < . 1:1 ack 101\n 60 > . 101:101 ack 301");
     script.finish();
@@ -107,6 +111,7 @@ fn limits_give_up_the_oldest_hole_and_go_on() {
     script.run(HANDSHAKE);
     script.run("30 < . 101:201 ack 1\n 31 < . 301:401 ack 1\n 32 < . 501:601 ack 1");
     assert_eq!(script.stream(Server), "gap 100, 101:201");
+    assert_eq!(script.facts().server.given_up_bytes, 100);
     script.run("33 < . 201:301 ack 1\n 34 < . 401:501 ack 1");
     assert_eq!(script.stream(Server), "gap 100, 101:201, 201:301, 301:401, 401:501, 501:601");
 }
