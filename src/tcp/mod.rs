@@ -18,6 +18,8 @@ mod event;
 mod facts;
 mod history;
 mod incarnation;
+mod opening;
+mod outlet;
 mod outstanding;
 mod reset;
 mod rtt;
