@@ -1,8 +1,9 @@
 //! Names a segment as Wireshark does (User's Guide, 7.5 "TCP Analysis"), from what was seen before it. Pure: it reads the
 //! state of both directions and changes nothing.
 //!
-//! One difference is deliberate: whether a segment was sent before is looked up among all bytes that are not acknowledged,
-//! whatever segments they came in.
+//! Deliberate differences: whether bytes were sent before is looked up among all that is not acknowledged, whatever segments
+//! they came in; what was acknowledged is judged by the highest acknowledgment, not by the last; a reset, which may be forged,
+//! changes nothing; and frames that the capture holds twice never get here.
 
 use super::direction::{Direction, Offset};
 use crate::segment::{Segment, TcpFlags};

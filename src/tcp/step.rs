@@ -130,7 +130,7 @@ impl<S: Sink> Step<'_, '_, S> {
             completeness.add(Completeness::RST);
         }
         // As Wireshark has it: a FIN or a reset with an acknowledgment is an acknowledgment too.
-        if !syn && flags.contains(TcpFlags::ACK) {
+        if !syn && flags.contains(TcpFlags::ACK) && self.segment.payload_len == 0 {
             completeness.add(Completeness::ACK);
         }
     }
