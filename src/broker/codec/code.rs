@@ -102,8 +102,8 @@ impl fmt::Display for ReasonCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectCode(pub u8);
 
-#[expect(missing_docs, reason = "the names are the specification's own")]
 impl ConnectCode {
+    /// The client is let in.
     pub const ACCEPTED: Self = Self(0);
 
     /// Refused: the server does not speak the version that the client asked for.

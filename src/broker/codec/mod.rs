@@ -11,7 +11,7 @@ mod small;
 mod v4;
 mod v5;
 
-pub(crate) use code::{ConnectCode, ReasonCode};
+pub use code::{ConnectCode, ReasonCode};
 pub(crate) use mqttbytes::QoS;
 pub(crate) use mqttbytes::v5::{Publish, Subscribe};
 
