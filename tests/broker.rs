@@ -115,8 +115,9 @@ async fn packets_beyond_the_limit_do_not_pass() {
         std::fs::write(&file, "x".repeat(size)).unwrap();
         let mut publish = broker.mosquitto(&publisher, version, &device);
         let output = run(publish.args(["-q", "1", "-t", "large", "-f"]).arg(&file)).await;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.success() && stderr.is_empty(), fits, "{size} {version}: {stderr}");
+        // The client of 5.0 that does not send is content with itself.
+        let content = fits || version == "5";
+        assert_eq!(output.status.success(), content, "{size} {version}: {}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(broker.stop().await.received, 2);
 }

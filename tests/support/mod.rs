@@ -93,7 +93,7 @@ impl Mosquitto {
             .stderr(log)
             .kill_on_drop(true);
         let process = command.spawn().expect("mosquitto can be started");
-        let mut mosquitto = Self { port, process, directory: directory };
+        let mut mosquitto = Self { port, process, directory };
         mosquitto.ready().await;
         mosquitto
     }

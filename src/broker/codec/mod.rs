@@ -17,6 +17,7 @@ pub(crate) use mqttbytes::v5::{Publish, Subscribe};
 
 use bytes::{Bytes, BytesMut};
 use std::fmt;
+use std::str::FromStr;
 
 /// The largest packet that MQTT can express (3.1.1 and 5.0, 2.2.3 / 1.5.5), in bytes of remaining length.
 pub(crate) const LARGEST_PACKET: usize = 268_435_455;
@@ -37,6 +38,19 @@ impl fmt::Display for MqttVersion {
             Self::V311 => "3.1.1",
             Self::V5 => "5.0",
         })
+    }
+}
+
+/// `3.1.1`, `5` or `5.0`.
+impl FromStr for MqttVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "3.1.1" => Ok(Self::V311),
+            "5" | "5.0" => Ok(Self::V5),
+            _ => Err("MQTT 3.1.1 or 5 is spoken here".to_owned()),
+        }
     }
 }
 
