@@ -1,10 +1,11 @@
 //! One client's connection: bytes between its stream and the hub. It knows keep-alive, timeouts and goodbyes, and nothing of TLS.
 
+use super::Limits;
 use super::clock::now;
 use super::codec::{CodecError, ConnAck, Connect, ConnectCode, MqttVersion, Packet, ReasonCode, ServerLimits};
 use super::hub::{Departure, Hub, Outgoing, Reaction, Seat, Welcome};
+use super::stop::Stop;
 use super::wire::{Wire, WireError};
-use super::{Limits, Shutdown};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,12 +18,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const BATCH: usize = 64 * 1024;
 
 /// Serves a client from its CONNECT to its end.
-pub(super) async fn serve<S>(stream: S, hub: &Mutex<Hub>, limits: Limits, mut shutdown: Shutdown)
+pub(super) async fn serve<S>(stream: S, hub: &Mutex<Hub>, limits: Limits, mut stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Wire::new(stream, MqttVersion::V311, limits.packet_size);
-    let Some(connect) = receive_connect(&mut wire, &mut shutdown).await else { return wire.close().await };
+    let Some(connect) = receive_connect(&mut wire, &mut stop).await else { return wire.close().await };
     let keep_alive = connect.keep_alive;
     wire.set_version(connect.version);
     let version = connect.version;
@@ -37,7 +38,7 @@ where
     if let Ok(Welcome { seat, .. }) = welcome {
         tracing::debug!(client_id = seat.client_id, %version, keep_alive, "client connected");
         let mut session = Connection { wire: &mut wire, hub, seat: &seat, keep_alive: grace(keep_alive) };
-        let end = session.run(&mut shutdown).await;
+        let end = session.run(&mut stop).await;
         tracing::debug!(client_id = seat.client_id, ?end, "client gone");
         let departure = match end {
             End::Goodbye(departure) => departure,
@@ -71,7 +72,7 @@ struct Connection<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
-    async fn run(&mut self, shutdown: &mut Shutdown) -> End {
+    async fn run(&mut self, stop: &mut Stop) -> End {
         let mut heard = now();
         loop {
             if let Some(end) = self.deliver().await {
@@ -82,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 received = self.wire.receive() => received,
                 () = self.seat.bell.notified() => continue,
                 () = until(deadline) => return End::Closed(ReasonCode::KEEP_ALIVE_TIMEOUT),
-                () = shutdown.requested() => return End::Closed(ReasonCode::SERVER_SHUTTING_DOWN),
+                () = stop.requested() => return End::Closed(ReasonCode::SERVER_SHUTTING_DOWN),
             };
             heard = now();
             let packet = match received {
@@ -131,13 +132,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 }
 
 /// The client's CONNECT, or None if it did not come in time or cannot be served; the refusal is then queued already.
-async fn receive_connect<S>(wire: &mut Wire<S>, shutdown: &mut Shutdown) -> Option<Box<Connect>>
+async fn receive_connect<S>(wire: &mut Wire<S>, stop: &mut Stop) -> Option<Box<Connect>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let raw = tokio::select! {
         raw = timeout(PATIENCE, wire.receive_raw()) => raw.ok()?.ok()??,
-        () = shutdown.requested() => return None,
+        () = stop.requested() => return None,
     };
     match raw.decode_connect() {
         Ok(Packet::Connect(connect)) => Some(connect),

@@ -10,6 +10,7 @@ mod connection;
 pub(crate) mod filter;
 mod hub;
 mod session;
+pub(crate) mod stop;
 pub(crate) mod wire;
 
 pub(crate) use clock::now;
@@ -26,8 +27,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stop::Stop;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use wire::Wire;
@@ -185,8 +187,7 @@ impl Broker {
     /// Serves clients until `shutdown` is done; then says goodbye to all (5.0: DISCONNECT, server shutting down) and returns what
     /// it has seen.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> BrokerStats {
-        let (stop, stopped) = watch::channel(false);
-        let stopped = Shutdown(stopped);
+        let (stopper, stop) = stop::channel();
         let room = Arc::new(Semaphore::new(self.limits.connections));
         let mut connections = JoinSet::new();
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
@@ -197,7 +198,7 @@ impl Broker {
                 () = &mut shutdown => break,
                 (permit, accepted) = accept => match accepted {
                     Ok((stream, peer)) => {
-                        let served = self.serve(stream, peer, stopped.clone());
+                        let served = self.serve(stream, peer, stop.clone());
                         connections.spawn(async move {
                             served.await;
                             drop(permit);
@@ -213,7 +214,7 @@ impl Broker {
                 _ = housekeeping.tick() => connection::lock(&self.hub).advance(now()),
             }
         }
-        stop.send_replace(true);
+        stopper.stop();
         let farewell = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             connections.abort_all();
@@ -221,17 +222,17 @@ impl Broker {
         connection::lock(&self.hub).stats
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, mut shutdown: Shutdown) -> impl Future<Output = ()> + use<> {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, mut stop: Stop) -> impl Future<Output = ()> + use<> {
         let (acceptor, hub, limits) = (self.acceptor.clone(), Arc::clone(&self.hub), self.limits);
         async move {
             // Acknowledgements are small and should not wait for more.
             let _ = stream.set_nodelay(true);
             let handshake = tokio::select! {
                 handshake = tokio::time::timeout(connection::PATIENCE, acceptor.accept(stream).into_fallible()) => handshake,
-                () = shutdown.requested() => return,
+                () = stop.requested() => return,
             };
             match handshake {
-                Ok(Ok(stream)) => connection::serve(stream, &hub, limits, shutdown).await,
+                Ok(Ok(stream)) => connection::serve(stream, &hub, limits, stop).await,
                 Ok(Err((error, stream))) => {
                     tracing::info!(%peer, %error, "TLS handshake failed");
                     connection::lock(&hub).stats.failed_handshakes += 1;
@@ -241,17 +242,6 @@ impl Broker {
                 Err(_) => connection::lock(&hub).stats.failed_handshakes += 1,
             }
         }
-    }
-}
-
-/// Tells connections that the broker stops.
-#[derive(Clone)]
-struct Shutdown(watch::Receiver<bool>);
-
-impl Shutdown {
-    async fn requested(&mut self) {
-        // An error means that the broker is gone: as good as a request.
-        let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
 

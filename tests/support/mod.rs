@@ -71,8 +71,12 @@ pub(crate) struct Mosquitto {
 impl Mosquitto {
     /// Starts it with these lines of configuration besides its listener and its certificates; returns when it takes connections.
     pub(crate) async fn start(program: &Path, pki: &Pki, lines: &str) -> Self {
+        Self::start_on(free_port().await, program, pki, lines).await
+    }
+
+    /// As [`Mosquitto::start`], on a port that is known to be free.
+    pub(crate) async fn start_on(port: u16, program: &Path, pki: &Pki, lines: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = free_port().await;
         let (server, ca) = (pki.server(), pki.ca_certificate());
         let config = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\nlog_type all\ncafile {}\ncertfile {}\n\

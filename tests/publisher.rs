@@ -1,0 +1,435 @@
+//! The publisher against a real mosquitto with mutual TLS, and where a broker must misbehave on purpose, against the embedded one.
+
+mod support;
+
+use iotcap::broker::{Broker, BrokerOptions, ConnectCode, Login, MqttVersion, Policy, ReasonCode};
+use iotcap::pki::Pki;
+use iotcap::publisher::{
+    Backoff, ConnectCause, Options, PublishError, PublishReport, QoS, SessionCause, TlsCause, TlsVersion, run_until,
+};
+use std::future::pending;
+use std::io::{self, Write};
+use std::num::NonZeroU16;
+use std::time::Duration;
+use support::{Mosquitto, PATIENCE, free_port, is_missing, program, succeed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const VERSIONS: [(MqttVersion, &str); 2] = [(MqttVersion::V311, "311"), (MqttVersion::V5, "5")];
+const TLS: [(TlsVersion, &str); 2] = [(TlsVersion::V12, "TLSv1.2"), (TlsVersion::V13, "TLSv1.3")];
+const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+
+/// A directory with made certificates.
+struct Certificates {
+    pki: Pki,
+    directory: tempfile::TempDir,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { pki: Pki::load_or_create(directory.path(), &[]).unwrap(), directory }
+    }
+
+    /// Options of a device with a good certificate that does not wait.
+    fn options(&self, port: u16) -> Options {
+        let device = self.pki.device("sensor").unwrap();
+        Options {
+            port,
+            cert: Some(device.certificate),
+            key: Some(device.key),
+            client_id: Some("sensor".into()),
+            interval: Duration::ZERO,
+            reconnect: Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(100), attempts: 3 },
+            ..Options::new("127.0.0.1", self.pki.ca_certificate())
+        }
+    }
+
+    async fn embedded(&self, change: impl FnOnce(&mut BrokerOptions)) -> u16 {
+        let mut options =
+            BrokerOptions { port: 0, ..BrokerOptions::loopback(self.pki.server(), self.pki.ca_certificate()) };
+        change(&mut options);
+        let broker = Broker::bind(options).await.unwrap();
+        let port = broker.local_addr().unwrap().port();
+        tokio::spawn(broker.run(pending()));
+        port
+    }
+}
+
+/// Runs the publisher to its end: its report and what it printed.
+async fn publish(options: Options) -> (PublishReport, String) {
+    let mut output = Vec::new();
+    let report =
+        timeout(PATIENCE, run_until(options, &mut output, pending())).await.expect("it ends").expect("it begins");
+    (report, String::from_utf8(output).unwrap())
+}
+
+/// Runs it to the error that it must end with.
+async fn fail(options: Options) -> PublishError {
+    let (mut report, output) = publish(options).await;
+    assert!(!report.all_acknowledged());
+    let error = report.devices.remove(0).error.unwrap_or_else(|| panic!("an error, not\n{output}"));
+    assert!(output.contains(&format!("Failed: {error}")), "{output}");
+    error
+}
+
+/// Both versions of MQTT, both of TLS, all QoS: what mosquitto's own subscriber got, and what mosquitto says of the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn mosquitto_gets_every_message_whatever_the_version_and_qos() {
+    let (server, subscriber) = (program("mosquitto"), program("mosquitto_sub"));
+    if is_missing("mosquitto", server.is_some() && subscriber.is_some()) {
+        return;
+    }
+    let certificates = Certificates::new();
+    let mosquitto = Mosquitto::start(&server.unwrap(), &certificates.pki, "queue_qos0_messages true").await;
+    let mut expected = String::new();
+    let reader = || {
+        let identity = certificates.pki.device("reader").unwrap();
+        let mut command = Command::new(subscriber.clone().unwrap());
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &mosquitto.port.to_string(),
+            "-i",
+            "reader",
+            "-c",
+            "-q",
+            "2",
+            "-t",
+            "#",
+        ]);
+        command.arg("--cafile").arg(certificates.pki.ca_certificate());
+        command.arg("--cert").arg(identity.certificate).arg("--key").arg(identity.key);
+        command
+    };
+    succeed(reader().arg("-E")).await;
+    for (mqtt, mqtt_name) in VERSIONS {
+        for (tls, tls_name) in TLS {
+            for qos in QOS {
+                let id = format!("{mqtt_name}-{tls_name}-{}", qos as u8);
+                let topic = format!("plant/{id}");
+                let (client_id, topic_option) = (Some(id.clone()), topic.clone());
+                let options = certificates.options(mosquitto.port);
+                let options =
+                    Options { mqtt, tls: Some(tls), qos, count: 3, client_id, topic: topic_option, ..options };
+                let (report, output) = publish(options).await;
+                assert!(report.all_acknowledged(), "{id}: {output}");
+                let device = &report.devices[0];
+                assert_eq!((device.published, device.acknowledged, device.attempts.len()), (3, 3, 1));
+                let times = device.attempts[0].timings;
+                assert!([times.dns, times.tcp, times.tls, times.mqtt, times.total].iter().all(Option::is_some));
+                assert_eq!(times.first_ack.is_some(), qos != QoS::AtMostOnce);
+                for number in 1..=3 {
+                    expected.extend([
+                        &topic,
+                        " ",
+                        &(qos as u8).to_string(),
+                        " Hello World! [",
+                        &number.to_string(),
+                        "]\n",
+                    ]);
+                }
+                let log = mosquitto.log();
+                assert!(log.contains(&format!("Client {id} negotiated {tls_name} ")), "{log}");
+                let level = if mqtt == MqttVersion::V5 { 5 } else { 2 };
+                assert!(log.contains(&format!("as {id} (p{level}, c1, k60")), "{log}");
+                assert!(log.contains(&format!("Received DISCONNECT from {id}")), "{log}");
+            }
+        }
+    }
+    let received = succeed(reader().args(["-C", "36", "-W", "20", "-F", "%t %q %p"])).await;
+    assert_eq!(received, expected);
+}
+
+// The order and the words of the AWS IoT SDK's sample.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_prints_what_happens_and_the_times() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|_| ()).await;
+    let options =
+        Options { subscribe: Some("test/+".into()), message: Some("hello".into()), ..certificates.options(port) };
+    let (report, output) = publish(options).await;
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(
+        lines[..9],
+        [
+            "Connecting to 127.0.0.1 with client ID 'sensor'...",
+            "Connected!",
+            "Subscribing to topic 'test/+'...",
+            "Subscribed with QoS 1",
+            "Publishing message to topic 'test/topic': hello",
+            "Received message from topic 'test/topic': hello",
+            "Disconnecting...",
+            "Disconnected!",
+            "",
+        ]
+    );
+    assert_eq!(lines[9], "1 published, 1 acknowledged");
+    assert!(lines[11].starts_with("ms ") && lines[12].starts_with("sensor "), "{output}");
+    assert_eq!((report.devices[0].received, report.devices[0].interruptions), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_devices_publish_at_once() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|_| ()).await;
+    for mqtt in [MqttVersion::V311, MqttVersion::V5] {
+        let devices = NonZeroU16::new(25).unwrap();
+        let options =
+            Options { devices, mqtt, count: 40, size: Some(300), qos: QoS::ExactlyOnce, ..certificates.options(port) };
+        let (report, output) = publish(options).await;
+        assert!(report.all_acknowledged(), "{output}");
+        assert_eq!(report.devices.iter().map(|device| device.acknowledged).sum::<u64>(), 1000);
+        assert!(output.contains("sensor-25: Connected!\n") && output.contains("\nmedian "), "{output}");
+    }
+}
+
+/// A broker that crashes and comes back: the interruption and the resumption are told, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_comes_back_when_the_broker_does() {
+    let server = program("mosquitto");
+    if is_missing("mosquitto", server.is_some()) {
+        return;
+    }
+    let server = server.unwrap();
+    let certificates = Certificates::new();
+    let mosquitto = Mosquitto::start(&server, &certificates.pki, "").await;
+    let port = mosquitto.port;
+    let reconnect = Backoff { first: Duration::from_millis(20), longest: Duration::from_millis(200), attempts: 100 };
+    let (count, interval) = (0, Duration::from_millis(20));
+    let options = Options { count, interval, persistent_session: true, reconnect, ..certificates.options(port) };
+    let (mut output, mut lines) = line_channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let script = async {
+        until_line(&mut lines, "Publishing message").await;
+        mosquitto.kill().await;
+        until_line(&mut lines, "Connection interrupted. error: ").await;
+        let again = Mosquitto::start_on(port, &server, &certificates.pki, "").await;
+        until_line(&mut lines, "Connection resumed. return_code: 0 session_present: false").await;
+        until_line(&mut lines, "Publishing message").await;
+        stop.send(()).unwrap();
+        until_line(&mut lines, "Disconnected!").await;
+        again
+    };
+    let running = run_until(options, &mut output, async {
+        let _ = stopped.await;
+    });
+    let (report, _) = timeout(PATIENCE, async { tokio::join!(running, script) }).await.expect("it comes back");
+    let device = &report.unwrap().devices[0];
+    assert!(device.error.is_none() && device.interruptions == 1 && device.attempts.len() >= 2);
+    // All but what was on its way when it was told to stop.
+    assert!(device.acknowledged >= device.published - 1, "{device:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persistent_session_is_found_again() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|_| ()).await;
+    for mqtt in [MqttVersion::V311, MqttVersion::V5] {
+        for (persistent_session, present) in [(true, false), (true, true), (false, false)] {
+            let (report, _) = publish(Options { mqtt, persistent_session, ..certificates.options(port) }).await;
+            assert_eq!(report.devices[0].attempts[0].session_present, present);
+        }
+    }
+}
+
+/// The same refusals, at the hands of OpenSSL (mosquitto) for both versions of TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_certificates_are_named_by_their_alert() {
+    let server = program("mosquitto");
+    if is_missing("mosquitto", server.is_some()) {
+        return;
+    }
+    let certificates = Certificates::new();
+    let mosquitto = Mosquitto::start(&server.unwrap(), &certificates.pki, "").await;
+    let expired = certificates.pki.expired_device("old").unwrap();
+    let foreign = certificates.pki.foreign_device("stranger").unwrap();
+    for (tls, _) in TLS {
+        // RFC 8446, 6.2; before 1.3 there is no alert for a missing certificate.
+        let missing = if tls == TlsVersion::V13 { 116 } else { 40 };
+        for (identity, expected) in [(Some(&expired), 45), (Some(&foreign), 48), (None, missing)] {
+            let (cert, key) = (identity.map(|it| it.certificate.clone()), identity.map(|it| it.key.clone()));
+            let error = fail(Options { tls: Some(tls), cert, key, ..certificates.options(mosquitto.port) }).await;
+            let PublishError::TlsHandshake { cause, .. } = &error else { panic!("a TLS error, not {error:?}") };
+            assert_eq!(*cause, TlsCause::Alert(expected), "{tls:?} {identity:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_trusted_is_refused() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|_| ()).await;
+    let foreign = certificates.pki.foreign_ca_certificate().unwrap();
+    let error = fail(Options { ca: foreign, ..certificates.options(port) }).await;
+    assert!(error.to_string().contains("issued by none of the authorities in --ca"), "{error}");
+    let other = certificates.embedded(|options| options.identity = certificates.pki.expired_server().unwrap()).await;
+    let error = fail(certificates.options(other)).await;
+    assert!(error.to_string().contains("it has expired"), "{error}");
+    assert_eq!(error.step(), "TLS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_or_not_tls_is_told_apart() {
+    let certificates = Certificates::new();
+    let error = fail(certificates.options(free_port().await)).await;
+    assert!(
+        matches!(error, PublishError::TcpConnect { .. }) && error.to_string().contains("connection refused"),
+        "{error}"
+    );
+    let error = fail(Options { endpoint: "no-such-host.invalid".into(), ..certificates.options(8883) }).await;
+    assert_eq!(error.step(), "DNS");
+    for (answer, expected) in
+        [(&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], TlsCause::NotTls), (b"", TlsCause::ClosedByServer)]
+    {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // All of the ClientHello is read, so that the close is a FIN and no reset.
+            let mut header = [0; 5];
+            stream.read_exact(&mut header).await.unwrap();
+            let mut body = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+            stream.read_exact(&mut body).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+        });
+        let error = fail(certificates.options(port)).await;
+        assert!(matches!(&error, PublishError::TlsHandshake { cause, .. } if *cause == expected), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_connect_is_told_with_its_code() {
+    let certificates = Certificates::new();
+    let login = Login { username: "user".into(), password: "word".into() };
+    let policy = Policy { denied_clients: vec!["intruder".into()], login: Some(login.clone()), ..Policy::default() };
+    let port = certificates.embedded(|options| options.policy = policy).await;
+    for (mqtt, denied, wrong_login) in [(MqttVersion::V311, 5, 4), (MqttVersion::V5, 0x87, 0x86)] {
+        let good = Options { mqtt, login: Some(login.clone()), ..certificates.options(port) };
+        assert!(publish(good.clone()).await.0.all_acknowledged());
+        for (options, code) in [
+            (Options { client_id: Some("intruder".into()), ..good.clone() }, denied),
+            (Options { login: None, ..good.clone() }, wrong_login),
+        ] {
+            let error = fail(options).await;
+            let PublishError::MqttConnect { cause: ConnectCause::Refused { code: found, .. }, .. } = error else {
+                panic!("a refusal, not {error:?}")
+            };
+            assert_eq!(found, ConnectCode(code));
+        }
+    }
+    let only_311 = Policy { versions: vec![MqttVersion::V311], ..Policy::default() };
+    let port = certificates.embedded(|options| options.policy = only_311).await;
+    let error = fail(Options { mqtt: MqttVersion::V5, ..certificates.options(port) }).await;
+    assert!(error.to_string().contains("try the other --mqtt version"), "{error}");
+}
+
+/// AWS IoT closes the connection of a client that publishes where its policy does not let it; so does the embedded broker in 3.1.1.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forbidden_topic_is_named() {
+    let certificates = Certificates::new();
+    let policy = Policy { denied_topics: vec!["secret/#".into()], ..Policy::default() };
+    let port = certificates.embedded(|options| options.policy = policy).await;
+    let forbidden = Options { topic: "secret/a".into(), ..certificates.options(port) };
+    let error = fail(forbidden.clone()).await;
+    let PublishError::Session(SessionCause::ClosedByServer { unacknowledged }) = &error else {
+        panic!("closed, not {error:?}")
+    };
+    assert_eq!(unacknowledged.as_deref(), Some("secret/a"));
+    let error = fail(Options { mqtt: MqttVersion::V5, ..forbidden }).await;
+    assert!(matches!(error, PublishError::Publish { reason: ReasonCode::NOT_AUTHORIZED, .. }), "{error:?}");
+    let error = fail(Options { subscribe: Some("secret/#".into()), ..certificates.options(port) }).await;
+    assert!(matches!(error, PublishError::Subscribe { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_log_has_the_secrets_of_both_versions() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|_| ()).await;
+    let keylog = certificates.directory.path().join("keys.log");
+    for (tls, _) in TLS {
+        publish(Options { tls: Some(tls), keylog: Some(keylog.clone()), ..certificates.options(port) }).await;
+    }
+    let text = std::fs::read_to_string(&keylog).unwrap();
+    let labels: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    for label in [
+        "CLIENT_RANDOM",
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "CLIENT_TRAFFIC_SECRET_0",
+        "SERVER_TRAFFIC_SECRET_0",
+    ] {
+        assert!(labels.contains(&label), "{text}");
+    }
+}
+
+/// The ClientHello itself: SNI on and off, ALPN.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_hello_names_what_the_options_say() {
+    let certificates = Certificates::new();
+    let hello = async |options: Options| {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let options = Options { endpoint: "localhost".into(), port: listener.local_addr().unwrap().port(), ..options };
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let hello =
+                tokio_rustls::LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.unwrap();
+            let hello = hello.client_hello();
+            let alpn: Vec<Vec<u8>> = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+            (hello.server_name().map(str::to_owned), alpn)
+        };
+        tokio::join!(server, fail(options)).0
+    };
+    let options = certificates.options(0);
+    assert_eq!(hello(options.clone()).await, (Some("localhost".into()), Vec::new()));
+    let options = Options { no_sni: true, alpn: Some("x-amzn-mqtt-ca".into()), ..options };
+    assert_eq!(hello(options).await, (None, vec![b"x-amzn-mqtt-ca".to_vec()]));
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_named() {
+    let certificates = Certificates::new();
+    let good = certificates.options(8883);
+    let begin = async |options: Options| {
+        run_until(options, &mut io::sink(), pending()).await.expect_err("cannot begin").to_string()
+    };
+    let missing = begin(Options { ca: "/no/such/ca.pem".into(), ..good.clone() }).await;
+    assert!(missing.starts_with("cannot read /no/such/ca.pem: No such file"), "{missing}");
+    let other_key = certificates.pki.device("other").unwrap().key;
+    let mismatch = begin(Options { key: Some(other_key), ..good }).await;
+    assert!(mismatch.contains("check that it belongs to the key"), "{mismatch}");
+}
+
+/// An output whose lines a test can wait for.
+struct Lines {
+    sender: mpsc::UnboundedSender<String>,
+    line: Vec<u8>,
+}
+
+fn line_channel() -> (Lines, mpsc::UnboundedReceiver<String>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Lines { sender, line: Vec::new() }, receiver)
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            let _ = self.sender.send(String::from_utf8_lossy(&line).into_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn until_line(lines: &mut mpsc::UnboundedReceiver<String>, beginning: &str) {
+    while !lines.recv().await.expect("the publisher goes on").starts_with(beginning) {}
+}
