@@ -6,7 +6,7 @@ use super::error::{ConnectCause, PublishError, SessionCause, TlsCause};
 use super::options::Options;
 use super::outbox::Outbox;
 use super::report::{Attempt, DeviceReport};
-use super::session::{End, Session};
+use super::session::Session;
 use crate::broker::codec::{ConnAck, Connect, ConnectCode, LARGEST_PACKET, Packet, Publish, QoS, ReasonCode};
 use crate::broker::now;
 use crate::broker::stop::Stop;
@@ -125,7 +125,7 @@ impl Device {
             ended
         };
         match ended {
-            Ok(End::Done | End::Stopped) => {
+            Ok(()) => {
                 self.tell(Progress::Disconnecting).await;
                 // A broker that is gone already needs no goodbye.
                 if link.queue(&Packet::Disconnect(ReasonCode::SUCCESS)).is_ok() && link.flush().await.is_ok() {

@@ -15,19 +15,12 @@ use tokio::time::{Instant, sleep_until};
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 /// How long the device's own messages may take to come back by its subscription.
 const ECHO_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last acknowledgements may take once the session was asked to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Messages on their way at once, if the broker does not want fewer.
 const WINDOW: u16 = 20;
 /// The packet id of the only SUBSCRIBE: the publications' ids begin at 1 and are far fewer at once.
 const SUBSCRIBE_ID: u16 = u16::MAX;
-
-/// How a session ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// All is published and acknowledged.
-    Done,
-    /// It was asked to end.
-    Stopped,
-}
 
 /// What is waited for, with the time when waiting ends.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +52,8 @@ pub(super) struct Session<'a> {
     /// Since when only acknowledgements or messages are waited for.
     answer: Option<Awaited>,
     echo_until: Option<Instant>,
+    /// It was asked to end, and does by then.
+    stop_by: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
@@ -83,10 +78,12 @@ impl<'a> Session<'a> {
             ping: None,
             answer: None,
             echo_until: None,
+            stop_by: None,
         }
     }
 
-    pub(super) async fn run(&mut self, stop: &mut Stop) -> Result<End, PublishError> {
+    /// Ends well when all is published and acknowledged, or when it was asked to end.
+    pub(super) async fn run(&mut self, stop: &mut Stop) -> Result<(), PublishError> {
         self.check_limits()?;
         for packet in self.outbox.resume(self.limits.session_present) {
             self.send(&packet)?;
@@ -95,13 +92,13 @@ impl<'a> Session<'a> {
         loop {
             self.flush().await?;
             if self.is_done()? {
-                return Ok(End::Done);
+                return Ok(());
             }
             self.flush().await?;
             let publish_at = self.may_publish().then_some(self.next_publish);
             let ping_at = self.ping_at();
             let (deadline, awaited) = self.deadline();
-            let echo_until = self.echo_until;
+            let (echo_until, stop_by) = (self.echo_until, self.stop_by);
             tokio::select! {
                 received = self.link.receive() => match received {
                     Ok(Some(packet)) => self.handle(packet).await?,
@@ -114,8 +111,9 @@ impl<'a> Session<'a> {
                 () = until(publish_at) => self.publish().await?,
                 () = until(ping_at) => self.send_ping()?,
                 () = until(deadline) => return Err(PublishError::Session(SessionCause::NoAnswer(awaited))),
-                () = until(echo_until) => return Ok(End::Done),
-                () = stop.requested() => return Ok(End::Stopped),
+                () = until(echo_until) => return Ok(()),
+                () = until(stop_by) => return Ok(()),
+                () = stop.requested(), if stop_by.is_none() => self.stop_by = Some(now() + STOP_PATIENCE),
             }
         }
     }
@@ -215,7 +213,7 @@ impl<'a> Session<'a> {
         }
         let options = &self.device.options;
         let echoes = options.subscribe.as_deref().is_some_and(|filter| matches(filter, &options.topic));
-        let complete = !echoes || self.received >= options.count;
+        let complete = !echoes || self.stop_by.is_some() || self.received >= options.count;
         if !complete {
             self.echo_until.get_or_insert_with(|| now() + ECHO_PATIENCE);
         }
@@ -224,7 +222,7 @@ impl<'a> Session<'a> {
 
     fn all_published(&self) -> bool {
         let count = self.device.options.count;
-        count > 0 && self.outbox.published >= count
+        self.stop_by.is_some() || (count > 0 && self.outbox.published >= count)
     }
 
     fn may_publish(&self) -> bool {
