@@ -5,10 +5,11 @@ use super::codec::{
     Ack, Connect, ConnectCode, MqttVersion, Packet, Publish, QoS, ReasonCode, SubAck, Subscribe, Unsubscribe, Will,
 };
 use super::filter::{is_topic_filter, is_topic_name, matches};
+use super::retained::Retained;
 use super::session::{Message, PeerLimits, Session, Subscription};
 use super::{BrokerStats, Limits, Policy};
 use mqttbytes::v5::{RetainForwardRule, SubscribeFilter};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -89,14 +90,14 @@ pub(super) struct Hub {
     limits: Limits,
     policy: Policy,
     clients: HashMap<String, Client>,
-    retained: BTreeMap<String, Arc<Message>>,
+    retained: Retained,
     last_link: u64,
     pub(super) stats: BrokerStats,
 }
 
 impl Hub {
     pub(super) fn new(limits: Limits, policy: Policy) -> Self {
-        let (clients, retained) = (HashMap::new(), BTreeMap::new());
+        let (clients, retained) = (HashMap::new(), Retained::new(limits.retained));
         Self { limits, policy, clients, retained, last_link: 0, stats: BrokerStats::default() }
     }
 
@@ -111,7 +112,7 @@ impl Hub {
             self.leave_will(&client_id, old.will, now);
         }
         let known = self.clients.remove(&client_id);
-        let resumed = if connect.clean_start { self.end(known).and(None) } else { known };
+        let resumed = if connect.clean_start { self.end(known, now) } else { known };
         let session_present = resumed.is_some();
         let mut session = resumed.map(|client| client.session).unwrap_or_default();
         session.resume();
@@ -130,31 +131,10 @@ impl Hub {
     }
 
     fn refuse(&mut self, connect: &Connect) -> Result<(), ConnectCode> {
-        let version = connect.version;
-        let denied = |list: &[String]| list.contains(&connect.client_id);
-        let refusal = if !self.policy.versions.contains(&version) {
-            Some(ConnectCode::unacceptable_version(version))
-        } else if connect.authentication_method.is_some() {
-            Some(ConnectCode(ReasonCode::BAD_AUTHENTICATION_METHOD.0))
-        } else if connect.client_id.is_empty() && version == MqttVersion::V311 && !connect.clean_start {
-            // 3.1.3.1: a client without an id of its own has no session to come back to.
-            Some(ConnectCode::identifier_rejected(version))
-        } else if self.policy.login.is_some() && self.policy.login != connect.login {
-            Some(ConnectCode::bad_login(version))
-        } else if denied(&self.policy.denied_clients) {
-            Some(ConnectCode::not_authorized(version))
-        } else if self.clients.len() >= self.limits.sessions && !self.clients.contains_key(&connect.client_id) {
-            Some(ConnectCode::server_unavailable(version))
-        } else {
-            None
-        };
-        match refusal {
-            Some(code) => {
-                self.stats.refused += 1;
-                Err(code)
-            }
-            None => Ok(()),
-        }
+        let full = self.clients.len() >= self.limits.sessions && !self.clients.contains_key(&connect.client_id);
+        let refusal = self.policy.refusal(connect).or(full.then(|| ConnectCode::server_unavailable(connect.version)));
+        self.stats.refused += u64::from(refusal.is_some());
+        refusal.map_or(Ok(()), Err)
     }
 
     /// What a packet of a connected client leads to.
@@ -226,11 +206,12 @@ impl Hub {
         }
     }
 
-    /// The session of a client ends for good: a will that waits is published now (5.0, 3.1.3.2.2).
-    fn end(&mut self, client: Option<Client>) -> Option<()> {
-        let (will, at) = client?.due_will?;
-        self.route(None, will.message, at);
-        Some(())
+    /// The session of a client ends for good: a will that waits is published now (5.0, 3.1.3.2.2). What is left is nothing.
+    fn end(&mut self, client: Option<Client>, now: Instant) -> Option<Client> {
+        if let Some((will, _)) = client.and_then(|client| client.due_will) {
+            self.route(None, will.message, now);
+        }
+        None
     }
 
     fn detach(&mut self, client_id: &str) -> Option<Link> {
@@ -267,7 +248,7 @@ impl Hub {
             return Reaction::Close(ReasonCode::PROTOCOL_ERROR);
         }
         let (qos, packet_id) = (publish.qos, publish.pkid);
-        if self.is_denied(&publish.topic) {
+        if self.policy.denies_topic(&publish.topic) {
             return refused_publish(seat.version, qos, packet_id);
         }
         if qos == QoS::ExactlyOnce {
@@ -299,7 +280,7 @@ impl Hub {
         let expires = lifetime.and_then(|seconds| now.checked_add(Duration::from_secs(seconds.into())));
         let message = Arc::new(Message { publish, expires });
         if retain {
-            self.keep(&message);
+            self.stats.dropped += u64::from(!self.retained.keep(&message));
         }
         let mut reached = 0;
         for (client_id, client) in &mut self.clients {
@@ -330,20 +311,8 @@ impl Hub {
         reached
     }
 
-    /// A retained message without a payload takes the topic's away.
-    fn keep(&mut self, message: &Arc<Message>) {
-        let topic = &message.publish.topic;
-        if message.publish.payload.is_empty() {
-            self.retained.remove(topic);
-        } else if self.retained.len() < self.limits.retained || self.retained.contains_key(topic) {
-            self.retained.insert(topic.clone(), Arc::clone(message));
-        } else {
-            self.stats.dropped += 1;
-        }
-    }
-
     fn subscribe(&mut self, seat: &Seat, subscribe: Subscribe, now: Instant) -> Reaction {
-        if subscribe.filters.is_empty() {
+        if subscribe.filters.is_empty() || subscribe.pkid == 0 {
             return Reaction::Close(ReasonCode::PROTOCOL_ERROR);
         }
         let identified = subscribe.properties.as_ref().is_some_and(|properties| properties.id.is_some());
@@ -368,17 +337,12 @@ impl Hub {
         if !is_topic_filter(&filter.path) {
             return ReasonCode::TOPIC_FILTER_INVALID;
         }
-        if self.is_denied(&filter.path) {
+        if self.policy.denies_topic(&filter.path) {
             return ReasonCode::NOT_AUTHORIZED;
         }
-        let retained: Vec<Arc<Message>> = match filter.retain_forward_rule {
+        let retained = match filter.retain_forward_rule {
             RetainForwardRule::Never => Vec::new(),
-            _ => self
-                .retained
-                .iter()
-                .filter(|(topic, _)| matches(&filter.path, topic))
-                .map(|(_, message)| message.clone())
-                .collect(),
+            _ => self.retained.matching(&filter.path, now),
         };
         let Some(session) = self.session(seat) else { return ReasonCode::UNSPECIFIED_ERROR };
         let is_new = !session.subscriptions.contains_key(&filter.path);
@@ -389,8 +353,7 @@ impl Hub {
         session.subscriptions.insert(filter.path, Subscription { qos, no_local, retain_as_published });
         let mut dropped = 0;
         if is_new || filter.retain_forward_rule != RetainForwardRule::OnNewSubscribe {
-            let fresh = retained.into_iter().filter(|message| message.expires.is_none_or(|expires| expires > now));
-            for message in fresh {
+            for message in retained {
                 let qos = lower(message.publish.qos, qos);
                 dropped += u64::from(!session.offer(message, qos, true, limits.queue));
             }
@@ -400,7 +363,7 @@ impl Hub {
     }
 
     fn unsubscribe(&mut self, seat: &Seat, unsubscribe: &Unsubscribe) -> Reaction {
-        if unsubscribe.filters.is_empty() {
+        if unsubscribe.filters.is_empty() || unsubscribe.packet_id == 0 {
             return Reaction::Close(ReasonCode::PROTOCOL_ERROR);
         }
         self.with_session(seat, |session| {
@@ -411,10 +374,6 @@ impl Hub {
             let codes = unsubscribe.filters.iter().map(code).collect();
             Some(Packet::UnsubAck(SubAck { packet_id: unsubscribe.packet_id, codes }))
         })
-    }
-
-    fn is_denied(&self, topic: &str) -> bool {
-        self.policy.denied_topics.iter().any(|denied| matches(denied, topic))
     }
 
     fn client(&mut self, seat: &Seat) -> Option<(&mut Session, &Link)> {

@@ -9,12 +9,15 @@ pub(crate) mod codec;
 mod connection;
 pub(crate) mod filter;
 mod hub;
+mod policy;
+mod retained;
 mod session;
 pub(crate) mod stop;
 pub(crate) mod wire;
 
 pub(crate) use clock::now;
 pub use codec::{ConnectCode, Login, MqttVersion, ReasonCode};
+pub use policy::Policy;
 
 use crate::pki::CertifiedFiles;
 use crate::pki::pem::{PemError, read_certificates, read_private_key, read_roots};
@@ -84,26 +87,6 @@ pub enum ClientCertificates {
     Required,
     /// One that is shown must be good; none is good too.
     Optional,
-}
-
-/// Who may do what. Everything is allowed by default; what is denied here shows what a refusal looks like on the wire.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// The versions of MQTT that are spoken.
-    pub versions: Vec<MqttVersion>,
-    /// The only user name and password that are let in.
-    pub login: Option<Login>,
-    /// Client ids that are refused as not authorized.
-    pub denied_clients: Vec<String>,
-    /// Topic filters that nobody may publish or subscribe to. Publishing there ends a connection of 3.1.1, as on AWS IoT.
-    pub denied_topics: Vec<String>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        let versions = vec![MqttVersion::V311, MqttVersion::V5];
-        Self { versions, login: None, denied_clients: Vec::new(), denied_topics: Vec::new() }
-    }
 }
 
 /// What the broker keeps at most.
