@@ -5,7 +5,8 @@ mod support;
 use iotcap::broker::{Broker, BrokerOptions, ConnectCode, Login, MqttVersion, Policy, ReasonCode};
 use iotcap::pki::Pki;
 use iotcap::publisher::{
-    Backoff, ConnectCause, Options, PublishError, PublishReport, QoS, SessionCause, TlsCause, TlsVersion, run_until,
+    Backoff, ConnectCause, Options, PublishError, PublishReport, QoS, SessionCause, TlsCause, TlsVersion, fleet,
+    run_until,
 };
 use std::future::pending;
 use std::io::{self, Write};
@@ -322,6 +323,80 @@ async fn a_forbidden_topic_is_named() {
     assert!(matches!(error, PublishError::Publish { reason: ReasonCode::NOT_AUTHORIZED, .. }), "{error:?}");
     let error = fail(Options { subscribe: Some("secret/#".into()), ..certificates.options(port) }).await;
     assert!(matches!(error, PublishError::Subscribe { .. }), "{error:?}");
+}
+
+/// Of two devices with the same client id the first is sent away, and is told why where MQTT can say it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_takeover_is_told() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|_| ()).await;
+    let options =
+        Options { mqtt: MqttVersion::V5, count: 0, interval: Duration::from_secs(1), ..certificates.options(port) };
+    let (mut output, mut lines) = line_channel();
+    let second = async {
+        until_line(&mut lines, "Connected!").await;
+        publish(certificates.options(port)).await.0
+    };
+    let (first, second) = tokio::join!(run_until(options, &mut output, pending()), second);
+    assert!(second.all_acknowledged());
+    let error = first.unwrap().devices.remove(0).error.unwrap();
+    let taken_over = SessionCause::Disconnected(ReasonCode::SESSION_TAKEN_OVER);
+    assert!(matches!(&error, PublishError::Session(cause) if *cause == taken_over), "{error:?}");
+}
+
+/// A broker that stops says so, and the publisher gives up only when nobody is there any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_stops_says_goodbye() {
+    let certificates = Certificates::new();
+    let options = BrokerOptions {
+        port: 0,
+        ..BrokerOptions::loopback(certificates.pki.server(), certificates.pki.ca_certificate())
+    };
+    let broker = Broker::bind(options).await.unwrap();
+    let port = broker.local_addr().unwrap().port();
+    let (mut output, mut lines) = line_channel();
+    let broker = tokio::spawn(broker.run(async move { until_line(&mut lines, "Connected!").await }));
+    let options =
+        Options { mqtt: MqttVersion::V5, count: 0, interval: Duration::from_secs(1), ..certificates.options(port) };
+    let mut report = timeout(PATIENCE, run_until(options, &mut output, pending())).await.unwrap().unwrap();
+    let device = report.devices.remove(0);
+    let first = device.attempts[0].error.as_deref().unwrap();
+    assert_eq!(first, "the broker ended the session: server shutting down (0x8b)");
+    assert!(matches!(device.error, Some(PublishError::TcpConnect { .. })), "{:?}", device.error);
+    assert_eq!(broker.await.unwrap().accepted, 1);
+}
+
+/// Every device of the fleet ends as it is meant to, by its own account.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fleet_is_as_broken_as_it_says() {
+    let certificates = Certificates::new();
+    let port = certificates.embedded(|options| options.policy = fleet::policy()).await;
+    let devices = fleet::fleet(&certificates.pki, port).unwrap();
+    let results = timeout(PATIENCE, fleet::run(devices)).await.unwrap();
+    let mut steps: Vec<(&str, Option<&str>)> = Vec::new();
+    for result in &results {
+        let error = result.report.as_ref().unwrap().error();
+        // The twins may come in either order.
+        if !result.device.name.starts_with("twin") {
+            steps.push((result.device.name, error.map(PublishError::step)));
+        }
+    }
+    assert_eq!(
+        steps,
+        [
+            ("thermometer", None),
+            ("press", None),
+            ("pump", Some("TLS")),
+            ("visitor", Some("TLS")),
+            ("blank", Some("TLS")),
+            ("sceptic", Some("TLS")),
+            ("intruder", Some("MQTT connect")),
+            ("gossip", Some("session")),
+        ]
+    );
+    let twins = results.iter().filter(|result| result.device.name.starts_with("twin"));
+    let sent_away = twins.filter(|result| !result.report.as_ref().unwrap().all_acknowledged()).count();
+    assert_eq!(sent_away, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,10 +111,15 @@ impl Hub {
             old.bell.notify_one();
             self.leave_will(&client_id, old.will, now);
         }
-        let known = self.clients.remove(&client_id);
-        let resumed = if connect.clean_start { self.end(known, now) } else { known };
-        let session_present = resumed.is_some();
-        let mut session = resumed.map(|client| client.session).unwrap_or_default();
+        let mut known = self.clients.remove(&client_id);
+        // The old session ends for good: a will that waits is published now (5.0, 3.1.3.2.2).
+        if connect.clean_start
+            && let Some((will, _)) = known.take().and_then(|client| client.due_will)
+        {
+            self.route(None, will.message, now);
+        }
+        let session_present = known.is_some();
+        let mut session = known.map(|client| client.session).unwrap_or_default();
         session.resume();
         let bell = Arc::new(Notify::new());
         let limits = PeerLimits {
@@ -204,14 +209,6 @@ impl Hub {
                 self.route(None, will.message, now);
             }
         }
-    }
-
-    /// The session of a client ends for good: a will that waits is published now (5.0, 3.1.3.2.2). What is left is nothing.
-    fn end(&mut self, client: Option<Client>, now: Instant) -> Option<Client> {
-        if let Some((will, _)) = client.and_then(|client| client.due_will) {
-            self.route(None, will.message, now);
-        }
-        None
     }
 
     fn detach(&mut self, client_id: &str) -> Option<Link> {

@@ -16,7 +16,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), longest: Duration::from_secs(30), attempts: 5 }
+        Self { first: Duration::from_secs(1), longest: Duration::from_secs(30), attempts: 4 }
     }
 }
 

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::outbox::Outbox;
 use super::report::{Attempt, DeviceReport};
 use super::session::Session;
-use crate::broker::codec::{ConnAck, Connect, ConnectCode, LARGEST_PACKET, Packet, Publish, QoS, ReasonCode};
+use crate::broker::codec::{ConnAck, Connect, ConnectCode, Packet, Publish, QoS, ReasonCode};
 use crate::broker::now;
 use crate::broker::stop::Stop;
 use crate::broker::wire::{Wire, WireError};
@@ -21,6 +21,8 @@ use tokio_rustls::client::TlsStream;
 
 /// How long a CONNACK may take.
 const CONNACK_PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes of a packet that is taken from the broker.
+const LARGEST_RECEIVED: u32 = 16 * 1024 * 1024;
 /// Attempts that a report keeps.
 const ATTEMPTS_KEPT: usize = 100;
 
@@ -31,10 +33,15 @@ pub(super) enum Progress {
     Connected,
     Subscribing,
     Subscribed(ReasonCode),
-    Publishing { payload: String },
+    /// The payload is shortened for people.
+    Publishing {
+        payload: String,
+    },
     Received(Box<Publish>),
     Interrupted(String),
-    Resumed { session_present: bool },
+    Resumed {
+        session_present: bool,
+    },
     Disconnecting,
     Disconnected,
     Failed(String),
@@ -56,7 +63,8 @@ pub(super) struct Device {
 impl Device {
     /// Does all that the options ask for, or gives up.
     pub(super) async fn run(mut self) -> DeviceReport {
-        let mut report = DeviceReport { client_id: self.client_id.clone(), ..DeviceReport::default() };
+        let (client_id, asked) = (self.client_id.clone(), self.options.count);
+        let mut report = DeviceReport { client_id, asked, ..DeviceReport::default() };
         let mut outbox = Outbox::default();
         report.error = self.publish_all(&mut outbox, &mut report).await.err();
         (report.published, report.acknowledged) = (outbox.published, outbox.acknowledged);
@@ -108,7 +116,11 @@ impl Device {
         report: &mut DeviceReport,
         attempt: &mut Attempt,
     ) -> Result<(), PublishError> {
-        let (mut link, connack) = self.connect(attempt).await?;
+        let mut stop = self.stop.clone();
+        let (mut link, connack) = tokio::select! {
+            connected = self.connect(attempt) => connected?,
+            () = stop.requested() => return Ok(()),
+        };
         if let Some(assigned) = &connack.limits.client_id {
             report.client_id.clone_from(assigned);
         }
@@ -117,7 +129,6 @@ impl Device {
         } else {
             self.tell(Progress::Resumed { session_present: connack.session_present }).await;
         }
-        let mut stop = self.stop.clone();
         let ended = {
             let mut session = Session::new(self, &mut link, outbox, &connack, &mut attempt.timings);
             let ended = session.run(&mut stop).await;
@@ -142,7 +153,7 @@ impl Device {
     async fn connect(&self, attempt: &mut Attempt) -> Result<(Link, ConnAck), PublishError> {
         let options = &*self.options;
         let stream = connect(&options.endpoint, options.port, &self.connector, attempt).await?;
-        let mut link = Wire::new(stream, options.mqtt, LARGEST_PACKET);
+        let mut link = Wire::new(stream, options.mqtt, LARGEST_RECEIVED as usize);
         let started = now();
         let hello = Packet::Connect(Box::new(self.hello()));
         let answer = match link.queue(&hello) {
@@ -182,7 +193,7 @@ impl Device {
             clean_start: !options.persistent_session,
             session_expiry: if options.persistent_session { u32::MAX } else { 0 },
             receive_maximum: u16::MAX,
-            maximum_packet_size: None,
+            maximum_packet_size: Some(LARGEST_RECEIVED),
             will: None,
             login: options.login.clone(),
             authentication_method: None,

@@ -8,6 +8,7 @@ mod backoff;
 mod connect;
 mod device;
 mod error;
+pub mod fleet;
 mod options;
 mod outbox;
 mod report;
@@ -39,7 +40,7 @@ const PAYLOAD_SHOWN: usize = 128;
 ///
 /// # Errors
 /// When it could not even begin (options, files) or cannot print. What went wrong with a device is in its report.
-pub async fn run(options: Options, output: &mut dyn Write) -> Result<PublishReport, PublishError> {
+pub async fn run(options: Options, output: &mut (dyn Write + Send)) -> Result<PublishReport, PublishError> {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -54,7 +55,7 @@ pub async fn run(options: Options, output: &mut dyn Write) -> Result<PublishRepo
 /// As [`run`].
 pub async fn run_until(
     options: Options,
-    output: &mut dyn Write,
+    output: &mut (dyn Write + Send),
     until: impl Future<Output = ()>,
 ) -> Result<PublishReport, PublishError> {
     if let Some(problem) = options.problem() {
@@ -143,9 +144,7 @@ impl Printer<'_> {
             }
             Progress::Subscribed(code) if code.is_error() => writeln!(output, "Not subscribed: {code}"),
             Progress::Subscribed(code) => writeln!(output, "Subscribed with QoS {}", code.0),
-            Progress::Publishing { payload } => {
-                writeln!(output, "Publishing message to topic '{topic}': {}", shown_payload(payload.as_bytes()))
-            }
+            Progress::Publishing { payload } => writeln!(output, "Publishing message to topic '{topic}': {payload}"),
             Progress::Received(publish) => {
                 let (from, payload) = (shown(&publish.topic), shown_payload(&publish.payload));
                 writeln!(output, "Received message from topic '{from}': {payload}")
@@ -162,7 +161,7 @@ impl Printer<'_> {
     }
 }
 
-/// The beginning of a message, and how long it is if that is not all.
+/// For people: the beginning of a message, and how long it is if that is not all.
 fn shown_payload(payload: &[u8]) -> String {
     match payload.get(..PAYLOAD_SHOWN) {
         Some(beginning) if payload.len() > PAYLOAD_SHOWN => {

@@ -20,7 +20,9 @@ pub struct PublishReport {
 impl PublishReport {
     /// Whether all that was to be published was acknowledged: the condition of exit status 0.
     pub fn all_acknowledged(&self) -> bool {
-        self.devices.iter().all(|device| device.error.is_none() && device.acknowledged == device.published)
+        let complete =
+            |device: &DeviceReport| device.acknowledged == device.published && device.published >= device.asked;
+        self.devices.iter().all(|device| device.error.is_none() && complete(device))
     }
 
     /// The first device's error.
@@ -41,6 +43,8 @@ pub struct DeviceReport {
     pub client_id: String,
     /// Its attempts to connect, in order; the first hundred.
     pub attempts: Vec<Attempt>,
+    /// Messages that it was to publish; 0: as many as time allows.
+    pub asked: u64,
     /// Messages sent.
     pub published: u64,
     /// Messages that the broker has acknowledged. With QoS 0: sent before a ping that it answered.

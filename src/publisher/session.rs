@@ -4,6 +4,7 @@ use super::device::{Device, Link, Progress, broken, granted};
 use super::error::{PublishError, SessionCause};
 use super::outbox::{Outbox, Outcome};
 use super::report::Timings;
+use super::shown_payload;
 use crate::broker::codec::{ConnAck, Packet, QoS, ReasonCode, Subscribe};
 use crate::broker::filter::matches;
 use crate::broker::now;
@@ -147,7 +148,7 @@ impl<'a> Session<'a> {
     async fn publish(&mut self) -> Result<(), PublishError> {
         let options = &self.device.options;
         let payload = options.payload(self.outbox.published + 1);
-        self.device.tell(Progress::Publishing { payload: payload.clone() }).await;
+        self.device.tell(Progress::Publishing { payload: shown_payload(payload.as_bytes()) }).await;
         let packet = self.outbox.publish(&options.topic, options.qos, payload);
         self.next_publish = now() + options.interval;
         if self.timings.first_ack.is_none() && options.qos != QoS::AtMostOnce {
