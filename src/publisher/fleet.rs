@@ -19,8 +19,10 @@ pub struct FleetDevice {
     pub name: &'static str,
     /// What is wrong with it, in a few words; None: it is well.
     pub defect: Option<&'static str>,
-    /// The finding (by its id in the catalogue) that a capture of it leads to. Of the twins, one has it.
+    /// The finding (by its id in the catalogue) that a capture of it leads to.
     pub expected: Option<&'static str>,
+    /// When it begins, after the others.
+    pub delay: Duration,
     /// What it does.
     pub options: Options,
 }
@@ -61,11 +63,16 @@ pub fn fleet(pki: &Pki, port: u16) -> Result<Vec<FleetDevice>, PkiError> {
             ..Options::new("localhost", pki.ca_certificate())
         }
     };
-    let well = |name, options| FleetDevice { name, defect: None, expected: None, options };
-    let broken =
-        |name, defect, expected, options| FleetDevice { name, defect: Some(defect), expected: Some(expected), options };
+    let well = |name, options| FleetDevice { name, defect: None, expected: None, delay: Duration::ZERO, options };
+    let broken = |name, defect, expected, options| FleetDevice {
+        name,
+        defect: Some(defect),
+        expected: Some(expected),
+        delay: Duration::ZERO,
+        options,
+    };
     let (v12, v13) = (TlsVersion::V12, TlsVersion::V13);
-    let lasting = || Options { count: 30, ..base(Some(good.clone()), v13, SHARED_CLIENT_ID) };
+    let twin = |count| Options { count, ..base(Some(good.clone()), v13, SHARED_CLIENT_ID) };
     Ok(vec![
         well("thermometer", Options { count: 5, ..base(Some(good.clone()), v13, "thermometer") }),
         well("press", Options { count: 5, mqtt: MqttVersion::V5, ..base(Some(good.clone()), v12, "press") }),
@@ -100,8 +107,9 @@ pub fn fleet(pki: &Pki, port: u16) -> Result<Vec<FleetDevice>, PkiError> {
             "closed-on-publish",
             Options { topic: DENIED_TOPIC.into(), ..base(Some(good.clone()), v13, "gossip") },
         ),
-        broken("twin-1", "another device has the same client id", "session-taken-over", lasting()),
-        broken("twin-2", "another device has the same client id", "session-taken-over", lasting()),
+        // More messages than it will have time for.
+        broken("twin", "another device has the same client id", "session-taken-over", twin(100)),
+        FleetDevice { delay: Duration::from_millis(500), ..well("other-twin", twin(5)) },
     ])
 }
 
@@ -111,6 +119,7 @@ pub async fn run(fleet: Vec<FleetDevice>) -> Vec<FleetResult> {
     for (number, device) in fleet.into_iter().enumerate() {
         running.spawn(async move {
             let mut output = Vec::new();
+            tokio::time::sleep(device.delay).await;
             let report = run_until(device.options.clone(), &mut output, pending()).await;
             (number, FleetResult { device, output: String::from_utf8_lossy(&output).into_owned(), report })
         });

@@ -83,6 +83,11 @@ impl Outbox {
         self.unproven
     }
 
+    /// How many QoS 2 messages from the broker it has not released.
+    pub(super) fn unreleased(&self) -> usize {
+        self.received.len()
+    }
+
     /// A ping is sent.
     pub(super) fn ask(&mut self) {
         self.asked = self.unproven;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long an acknowledgement or the answer to a ping may take.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
-/// How long the device's own messages may take to come back by its subscription.
+/// How long the device's own messages may take to come back by its subscription, and the broker to release the last of them.
 const ECHO_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last acknowledgements may take once the session was asked to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
@@ -214,7 +214,8 @@ impl<'a> Session<'a> {
         }
         let options = &self.device.options;
         let echoes = options.subscribe.as_deref().is_some_and(|filter| matches(filter, &options.topic));
-        let complete = !echoes || self.stop_by.is_some() || self.received >= options.count;
+        let received = !echoes || self.stop_by.is_some() || self.received >= options.count;
+        let complete = received && self.outbox.unreleased() == 0;
         if !complete {
             self.echo_until.get_or_insert_with(|| now() + ECHO_PATIENCE);
         }
