@@ -12,7 +12,7 @@ use std::future::pending;
 use std::io::{self, Write};
 use std::num::NonZeroU16;
 use std::time::Duration;
-use support::{Mosquitto, PATIENCE, free_port, is_missing, program, succeed};
+use support::{Mosquitto, PATIENCE, Proxy, free_port, is_missing, program, succeed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -202,6 +202,77 @@ async fn it_comes_back_when_the_broker_does() {
     let device = &report.unwrap().devices[0];
     assert!(device.error.is_none() && device.interruptions == 1 && device.attempts.len() >= 2);
     assert!(device.published >= 2 && device.acknowledged == device.published, "{device:?}");
+}
+
+/// Exactly once, though the network fails twice in the midst of it: QoS 2 over a session that the broker keeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_the_network_fails() {
+    let (server, subscriber) = (program("mosquitto"), program("mosquitto_sub"));
+    if is_missing("mosquitto", server.is_some() && subscriber.is_some()) {
+        return;
+    }
+    let certificates = Certificates::new();
+    let mosquitto = Mosquitto::start(&server.unwrap(), &certificates.pki, "").await;
+    let proxy = Proxy::start(mosquitto.port).await;
+    for (mqtt, name) in VERSIONS {
+        let reader = || {
+            let identity = certificates.pki.device("reader").unwrap();
+            let mut command = Command::new(subscriber.clone().unwrap());
+            command.args(["-h", "127.0.0.1", "-p", &mosquitto.port.to_string(), "-i", &format!("reader-{name}"), "-c"]);
+            command.args(["-q", "2", "-t", name]).arg("--cafile").arg(certificates.pki.ca_certificate());
+            command.arg("--cert").arg(identity.certificate).arg("--key").arg(identity.key);
+            command
+        };
+        succeed(reader().arg("-E")).await;
+        let options = certificates.options(proxy.port);
+        let (qos, interval, client_id) = (QoS::ExactlyOnce, Duration::from_millis(5), Some(format!("writer-{name}")));
+        let options = Options {
+            mqtt,
+            qos,
+            count: 20,
+            interval,
+            client_id,
+            persistent_session: true,
+            topic: name.into(),
+            ..options
+        };
+        let (mut output, mut lines) = line_channel();
+        let script = async {
+            for number in [5, 15] {
+                until_line(&mut lines, &format!("Publishing message to topic '{name}': Hello World! [{number}]")).await;
+                proxy.cut();
+                until_line(&mut lines, "Connection interrupted. error: ").await;
+                until_line(&mut lines, "Connection resumed. return_code: 0 session_present: true").await;
+            }
+        };
+        let running = run_until(options, &mut output, pending());
+        let (report, ()) = timeout(PATIENCE, async { tokio::join!(running, script) }).await.expect("it comes back");
+        let report = report.unwrap();
+        assert!(report.all_acknowledged() && report.devices[0].interruptions == 2, "{report:?}");
+        let received = succeed(reader().args(["-C", "20", "-W", "20", "-F", "%p"])).await;
+        let expected: Vec<String> = (1..=20).map(|number| format!("Hello World! [{number}]\n")).collect();
+        assert_eq!(received, expected.concat());
+    }
+}
+
+/// With a keep-alive of a second and longer pauses, only pings keep the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_keep_a_quiet_connection() {
+    let server = program("mosquitto");
+    if is_missing("mosquitto", server.is_some()) {
+        return;
+    }
+    let certificates = Certificates::new();
+    let mosquitto = Mosquitto::start(&server.unwrap(), &certificates.pki, "").await;
+    let options = Options {
+        keep_alive: 1,
+        count: 2,
+        interval: Duration::from_millis(2500),
+        ..certificates.options(mosquitto.port)
+    };
+    let (report, output) = publish(options).await;
+    assert!(report.all_acknowledged() && report.devices[0].attempts.len() == 1, "{output}");
+    assert!(mosquitto.log().contains("Received PINGREQ from sensor"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,7 @@ pub enum PublishError {
     },
     /// What happens cannot be printed.
     #[error("cannot write to the output: {0}")]
-    Output(#[from] io::Error),
+    Output(io::Error),
     /// The name has no address.
     #[error("cannot find the address of {host}: {source}; check the endpoint's name and the DNS server")]
     Resolve {

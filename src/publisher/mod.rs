@@ -86,7 +86,7 @@ pub async fn run_until(
     loop {
         tokio::select! {
             line = lines.recv() => match line {
-                Some((number, progress)) => printer.print(output, number, &progress)?,
+                Some((number, progress)) => printer.print(output, number, &progress).map_err(PublishError::Output)?,
                 None => break,
             },
             () = &mut until, if !stopping => {
@@ -97,13 +97,17 @@ pub async fn run_until(
     }
     let mut reports: Vec<(usize, DeviceReport)> = Vec::with_capacity(ids.len());
     while let Some(ended) = devices.join_next().await {
-        reports.push(ended.map_err(io::Error::other)?);
+        match ended {
+            Ok(report) => reports.push(report),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
     reports.sort_by_key(|(number, _)| *number);
     let report = PublishReport { devices: reports.into_iter().map(|(_, report)| report).collect() };
     let total = |count: fn(&DeviceReport) -> u64| report.devices.iter().map(count).sum::<u64>();
     let (published, acknowledged) = (total(|device| device.published), total(|device| device.acknowledged));
-    writeln!(output, "\n{published} published, {acknowledged} acknowledged\n\n{}", report.times())?;
+    writeln!(output, "\n{published} published, {acknowledged} acknowledged\n\n{}", report.times())
+        .map_err(PublishError::Output)?;
     Ok(report)
 }
 

@@ -6,9 +6,12 @@
 use iotcap::pki::Pki;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 /// No peer takes longer than this for anything that a test asks of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -121,6 +124,43 @@ impl Mosquitto {
     /// Ends it at once, as a crash would.
     pub(crate) async fn kill(mut self) {
         self.process.kill().await.unwrap();
+    }
+}
+
+/// Passes bytes between clients and a port of loopback until it is told to cut, as a network would.
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    cut: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(to: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let cut = Arc::new(Notify::new());
+        let told = Arc::clone(&cut);
+        let task = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                    () = told.notified() => {}
+                }
+            }
+        });
+        Self { port, cut, task }
+    }
+
+    /// Ends the connection that there is, without a word from either side.
+    pub(crate) fn cut(&self) {
+        self.cut.notify_one();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
