@@ -2,7 +2,9 @@
 
 use super::Limits;
 use super::clock::now;
-use super::codec::{CodecError, ConnAck, Connect, ConnectCode, MqttVersion, Packet, ReasonCode, ServerLimits};
+use super::codec::{
+    CodecError, ConnAck, Connect, ConnectCode, Disconnect, MqttVersion, Packet, ReasonCode, ServerLimits,
+};
 use super::hub::{Departure, Hub, Outgoing, Reaction, Seat, Welcome};
 use super::stop::Stop;
 use super::wire::{Wire, WireError};
@@ -173,7 +175,7 @@ fn connack(welcome: &Result<Welcome, ConnectCode>, version: MqttVersion, own: Li
 
 /// Only 5.0 lets the server say why it closes (3.14).
 async fn say_why<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, version: MqttVersion, reason: ReasonCode) {
-    if version == MqttVersion::V5 && wire.queue(&Packet::Disconnect(reason)).is_ok() {
+    if version == MqttVersion::V5 && wire.queue(&Packet::Disconnect(Disconnect::new(reason))).is_ok() {
         flush(wire).await;
     }
 }
@@ -207,4 +209,57 @@ async fn until(deadline: Option<Instant>) {
 /// The hub never panics half way through a change, so a poisoned lock is as good as any.
 pub(super) fn lock(hub: &Mutex<Hub>) -> MutexGuard<'_, Hub> {
     hub.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Policy, stop};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    const CONNECT_V5: &[u8] = b"\x10\x10\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x03dev";
+
+    /// All that the broker says to a client that sends this and no more.
+    async fn said(bytes: &[u8]) -> Vec<u8> {
+        let limits = Limits { packet_size: 100, ..Limits::default() };
+        let hub = Mutex::new(Hub::new(limits, Policy::default()));
+        let (_stopper, stop) = stop::channel();
+        let (mut client, server) = duplex(64 * 1024);
+        let mut said = Vec::new();
+        let talk = async {
+            client.write_all(bytes).await.unwrap();
+            client.shutdown().await.unwrap();
+            client.read_to_end(&mut said).await.unwrap();
+        };
+        tokio::join!(serve(server, &hub, limits, stop), talk);
+        said
+    }
+
+    async fn said_after_connack(bytes: &[u8]) -> Vec<u8> {
+        let said = said(&[CONNECT_V5, bytes].concat()).await;
+        assert_eq!(said[0], 0x20, "a CONNACK comes first");
+        said[2 + usize::from(said[1])..].to_vec()
+    }
+
+    // 3.1.1, 3.1.2.2 and 5.0, 3.1.2.2: the refusal is one that the client understands.
+    #[tokio::test]
+    async fn clients_of_other_versions_are_refused_in_words_they_know() {
+        assert_eq!(said(b"\x10\x11\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x03abc").await, [0x20, 2, 0, 1]);
+        assert_eq!(said(b"\x10\x0f\x00\x04MQTT\x06\x02\x00\x3c\x00\x03abc").await, [0x20, 3, 0, 0x84, 0]);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_begin_with_connect_gets_no_answer() {
+        assert_eq!(said(b"GET / HTTP/1.1\r\n\r\n").await, b"");
+        assert_eq!(said(b"\xc0\x00").await, b"");
+    }
+
+    #[tokio::test]
+    async fn what_ends_a_session_is_said_by_its_reason() {
+        assert_eq!(said_after_connack(CONNECT_V5).await, [0xe0, 1, 0x82]);
+        assert_eq!(said_after_connack(b"\x30\xff\x7f").await, [0xe0, 1, 0x95]);
+        assert_eq!(said_after_connack(b"\x82\x01\x00").await, [0xe0, 1, 0x81]);
+        assert_eq!(said_after_connack(b"\x30\x06\x00\x00\x03\x23\x00\x01").await, [0xe0, 1, 0x94]);
+        assert_eq!(said_after_connack(b"\xc0\x00\xe0\x00").await, [0xd0, 0]);
+    }
 }

@@ -2,7 +2,8 @@
 //! [`Hub::poll`], what other clients published. It knows no socket, asks no clock and never waits.
 
 use super::codec::{
-    Ack, Connect, ConnectCode, MqttVersion, Packet, Publish, QoS, ReasonCode, SubAck, Subscribe, Unsubscribe, Will,
+    Ack, Connect, ConnectCode, Disconnect, MqttVersion, Packet, Publish, QoS, ReasonCode, SubAck, Subscribe,
+    Unsubscribe, Will,
 };
 use super::filter::{is_topic_filter, is_topic_name, matches};
 use super::retained::Retained;
@@ -127,7 +128,7 @@ impl Hub {
             maximum_packet_size: connect.maximum_packet_size.unwrap_or(u32::MAX),
         };
         let link = Link { id: self.last_link, limits, bell: Arc::clone(&bell), will: connect.will };
-        let expiry = (connect.session_expiry != u32::MAX).then(|| Duration::from_secs(connect.session_expiry.into()));
+        let expiry = lifetime(connect.session_expiry);
         self.clients
             .insert(client_id.clone(), Client { session, link: Some(link), expiry, ends: None, due_will: None });
         self.stats.accepted += 1;
@@ -158,8 +159,7 @@ impl Hub {
             Packet::PubRec(ack) => self.with_session(seat, |session| session.received_by_client(ack)),
             Packet::PubRel(ack) => self.with_session(seat, |session| Some(session.release(ack.packet_id))),
             Packet::PingReq => reply(Packet::PingResp),
-            Packet::Disconnect(ReasonCode::SUCCESS) => Reaction::Goodbye(Departure::Clean),
-            Packet::Disconnect(_) => Reaction::Goodbye(Departure::Abrupt),
+            Packet::Disconnect(disconnect) => self.goodbye(seat, disconnect),
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
@@ -230,6 +230,22 @@ impl Hub {
             _ => {
                 self.route(None, will.message, now);
             }
+        }
+    }
+
+    fn goodbye(&mut self, seat: &Seat, disconnect: Disconnect) -> Reaction {
+        if let Some(client) = self.clients.get_mut(&seat.client_id)
+            && let Some(seconds) = disconnect.session_expiry
+        {
+            // A session that was to end with its connection cannot be kept after all (5.0, 3.14.2.2.2).
+            if client.expiry == Some(Duration::ZERO) && seconds > 0 {
+                return Reaction::Close(ReasonCode::PROTOCOL_ERROR);
+            }
+            client.expiry = lifetime(seconds);
+        }
+        match disconnect.reason {
+            ReasonCode::SUCCESS => Reaction::Goodbye(Departure::Clean),
+            _ => Reaction::Goodbye(Departure::Abrupt),
         }
     }
 
@@ -401,6 +417,11 @@ fn refused_publish(version: MqttVersion, qos: QoS, packet_id: u16) -> Reaction {
     }
 }
 
+/// How long a session outlives its connection; None is for ever (5.0, 3.1.2.11.2).
+fn lifetime(seconds: u32) -> Option<Duration> {
+    (seconds != u32::MAX).then(|| Duration::from_secs(seconds.into()))
+}
+
 fn reply(packet: Packet) -> Reaction {
     Reaction::Reply(Box::new(packet))
 }
@@ -508,7 +529,8 @@ mod tests {
         let device = Connect { will: Some(will(0)), ..connect("device", MqttVersion::V5) };
         for reason in [ReasonCode::SUCCESS, ReasonCode::DISCONNECT_WITH_WILL] {
             let seat = join(&mut hub, device.clone(), now);
-            let Reaction::Goodbye(departure) = hub.handle(&seat, Packet::Disconnect(reason), now) else {
+            let Reaction::Goodbye(departure) = hub.handle(&seat, Packet::Disconnect(Disconnect::new(reason)), now)
+            else {
                 panic!("a goodbye")
             };
             hub.leave(&seat, departure, now);
@@ -526,6 +548,21 @@ mod tests {
             hub.advance(now + Duration::from_secs(later));
             assert_eq!(hub.connect(device.clone(), now).unwrap().session_present, present);
         }
+    }
+
+    // 5.0, 3.14.2.2.2.
+    #[test]
+    fn a_goodbye_can_shorten_the_session_but_not_make_one() {
+        let (mut hub, now) = hub();
+        let goodbye =
+            |seconds| Packet::Disconnect(Disconnect { reason: ReasonCode::SUCCESS, session_expiry: Some(seconds) });
+        let device = Connect { session_expiry: 60, clean_start: false, ..connect("device", MqttVersion::V5) };
+        let seat = join(&mut hub, device.clone(), now);
+        assert_eq!(hub.handle(&seat, goodbye(0), now), Reaction::Goodbye(Departure::Clean));
+        hub.leave(&seat, Departure::Clean, now);
+        assert!(!hub.connect(device, now).unwrap().session_present);
+        let passing = join(&mut hub, connect("passing", MqttVersion::V5), now);
+        assert_eq!(hub.handle(&passing, goodbye(60), now), Reaction::Close(ReasonCode::PROTOCOL_ERROR));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::outbox::Outbox;
 use super::report::{Attempt, DeviceReport};
 use super::session::Session;
-use crate::broker::codec::{ConnAck, Connect, ConnectCode, Packet, Publish, QoS, ReasonCode};
+use crate::broker::codec::{ConnAck, Connect, ConnectCode, Disconnect, Packet, Publish, QoS, ReasonCode};
 use crate::broker::now;
 use crate::broker::stop::Stop;
 use crate::broker::wire::{Wire, WireError};
@@ -139,7 +139,9 @@ impl Device {
             Ok(()) => {
                 self.tell(Progress::Disconnecting).await;
                 // A broker that is gone already needs no goodbye.
-                if link.queue(&Packet::Disconnect(ReasonCode::SUCCESS)).is_ok() && link.flush().await.is_ok() {
+                if link.queue(&Packet::Disconnect(Disconnect::new(ReasonCode::SUCCESS))).is_ok()
+                    && link.flush().await.is_ok()
+                {
                     link.close().await;
                 }
                 self.tell(Progress::Disconnected).await;

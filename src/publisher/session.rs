@@ -5,7 +5,7 @@ use super::error::{PublishError, SessionCause};
 use super::outbox::{Outbox, Outcome};
 use super::report::Timings;
 use super::shown_payload;
-use crate::broker::codec::{ConnAck, Packet, QoS, ReasonCode, Subscribe};
+use crate::broker::codec::{ConnAck, Disconnect, Packet, QoS, ReasonCode, Subscribe};
 use crate::broker::filter::matches;
 use crate::broker::now;
 use crate::broker::stop::Stop;
@@ -187,7 +187,7 @@ impl<'a> Session<'a> {
                 self.outbox.answered();
                 Ok(())
             }
-            Outcome::Other(Packet::Disconnect(reason)) => {
+            Outcome::Other(Packet::Disconnect(Disconnect { reason, .. })) => {
                 Err(PublishError::Session(SessionCause::Disconnected(reason)))
             }
             Outcome::Other(other) => {
@@ -267,7 +267,9 @@ impl<'a> Session<'a> {
             Ok(Ok(())) => Ok(()),
             // What the broker said before it closed is still to be read, and says more than the failed write.
             Ok(Err(error)) => match self.link.receive().await {
-                Ok(Some(Packet::Disconnect(reason))) => Err(PublishError::Session(SessionCause::Disconnected(reason))),
+                Ok(Some(Packet::Disconnect(Disconnect { reason, .. }))) => {
+                    Err(PublishError::Session(SessionCause::Disconnected(reason)))
+                }
                 Ok(None) => {
                     let unacknowledged = self.outbox.unacknowledged();
                     Err(PublishError::Session(SessionCause::ClosedByServer { unacknowledged }))

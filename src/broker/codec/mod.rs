@@ -70,7 +70,7 @@ pub(crate) enum Packet {
     UnsubAck(SubAck),
     PingReq,
     PingResp,
-    Disconnect(ReasonCode),
+    Disconnect(Disconnect),
     Auth(ReasonCode),
 }
 
@@ -198,6 +198,21 @@ impl Ack {
 pub(crate) struct SubAck {
     pub(crate) packet_id: u16,
     pub(crate) codes: Vec<ReasonCode>,
+}
+
+/// The end of a session's connection, said aloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Disconnect {
+    /// Always success in 3.1.1, where only the client says it.
+    pub(crate) reason: ReasonCode,
+    /// The client's change of mind about its session, in seconds (5.0, 3.14.2.2.2). It is read, never written.
+    pub(crate) session_expiry: Option<u32>,
+}
+
+impl Disconnect {
+    pub(crate) const fn new(reason: ReasonCode) -> Self {
+        Self { reason, session_expiry: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -371,7 +386,7 @@ mod tests {
                 Packet::Unsubscribe(Unsubscribe { packet_id: 5, filters: vec!["a/+".into(), "#".into()] }),
                 Packet::PingReq,
                 Packet::PingResp,
-                Packet::Disconnect(ReasonCode::SUCCESS),
+                Packet::Disconnect(Disconnect::new(ReasonCode::SUCCESS)),
             ] {
                 round_trip(&packet, version);
             }
@@ -417,9 +432,11 @@ mod tests {
     #[test]
     fn short_forms_of_version_5_are_read() {
         let read = |bytes: &[u8]| decode(bytes, MqttVersion::V5).unwrap();
-        assert_eq!(read(&[0xe0, 0]), Packet::Disconnect(ReasonCode::SUCCESS));
-        assert_eq!(read(&[0xe0, 1, 0x8e]), Packet::Disconnect(ReasonCode::SESSION_TAKEN_OVER));
-        assert_eq!(read(&[0xe0, 2, 0x04, 0]), Packet::Disconnect(ReasonCode::DISCONNECT_WITH_WILL));
+        assert_eq!(read(&[0xe0, 0]), Packet::Disconnect(Disconnect::new(ReasonCode::SUCCESS)));
+        assert_eq!(read(&[0xe0, 1, 0x8e]), Packet::Disconnect(Disconnect::new(ReasonCode::SESSION_TAKEN_OVER)));
+        assert_eq!(read(&[0xe0, 2, 0x04, 0]), Packet::Disconnect(Disconnect::new(ReasonCode::DISCONNECT_WITH_WILL)));
+        let expiry = Disconnect { session_expiry: Some(60), ..Disconnect::new(ReasonCode::SUCCESS) };
+        assert_eq!(read(&[0xe0, 7, 0, 5, 0x11, 0, 0, 0, 60]), Packet::Disconnect(expiry));
         assert_eq!(read(&[0xf0, 0]), Packet::Auth(ReasonCode::SUCCESS));
         assert_eq!(read(&[0x40, 2, 0, 9]), Packet::PubAck(Ack::success(9)));
         assert_eq!(read(&[0x40, 3, 0, 9, 0x87]), Packet::PubAck(Ack::new(9, ReasonCode::NOT_AUTHORIZED)));
@@ -431,7 +448,7 @@ mod tests {
     #[test]
     fn codes_that_no_specification_names_stay_numbers() {
         let read = |bytes: &[u8], version| decode(bytes, version).unwrap();
-        assert_eq!(read(&[0xe0, 1, 0xee], MqttVersion::V5), Packet::Disconnect(ReasonCode(0xee)));
+        assert_eq!(read(&[0xe0, 1, 0xee], MqttVersion::V5), Packet::Disconnect(Disconnect::new(ReasonCode(0xee))));
         assert_eq!(read(&[0x90, 3, 0, 1, 0x87], MqttVersion::V311), {
             Packet::SubAck(SubAck { packet_id: 1, codes: vec![ReasonCode(0x87)] })
         });

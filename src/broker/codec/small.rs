@@ -1,10 +1,11 @@
 //! The small packets, read and written here for both versions: acknowledgements, pings, DISCONNECT, AUTH, and UNSUBSCRIBE of 5.0.
 
 use super::{
-    Ack, CodecError, ConnAck, ConnectCode, MqttVersion, Packet, RawPacket, ReasonCode, ServerLimits, SubAck,
-    Unsubscribe,
+    Ack, CodecError, ConnAck, ConnectCode, Disconnect, MqttVersion, Packet, RawPacket, ReasonCode, ServerLimits,
+    SubAck, Unsubscribe,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use mqttbytes::v5::DisconnectProperties;
 
 /// Control packet types (2.2.1).
 pub(super) mod kind {
@@ -41,7 +42,7 @@ pub(super) fn decode(raw: &RawPacket, version: MqttVersion) -> Result<Option<Pac
         kind::UNSUBSCRIBE if v5 => Packet::Unsubscribe(unsubscribe(body).ok_or(CodecError::Malformed("UNSUBSCRIBE"))?),
         kind::PINGREQ => Packet::PingReq,
         kind::PINGRESP => Packet::PingResp,
-        kind::DISCONNECT => Packet::Disconnect(first_code(&body)),
+        kind::DISCONNECT => Packet::Disconnect(disconnect(body)),
         kind::AUTH if v5 => Packet::Auth(first_code(&body)),
         _ => return Ok(None),
     }))
@@ -63,7 +64,7 @@ pub(super) fn encode(packet: &Packet, version: MqttVersion, buffer: &mut BytesMu
         Packet::UnsubAck(ack) => put_ack(kind::UNSUBACK << 4, Ack::success(ack.packet_id), v5, buffer),
         Packet::PingReq => buffer.put_slice(&[kind::PINGREQ << 4, 0]),
         Packet::PingResp => buffer.put_slice(&[kind::PINGRESP << 4, 0]),
-        Packet::Disconnect(reason) => put_code(kind::DISCONNECT << 4, *reason, v5, buffer),
+        Packet::Disconnect(disconnect) => put_code(kind::DISCONNECT << 4, disconnect.reason, v5, buffer),
         Packet::Auth(reason) => put_code(kind::AUTH << 4, *reason, v5, buffer),
         _ => return false,
     }
@@ -97,6 +98,18 @@ fn ack(mut body: Bytes, name: &'static str) -> Result<Ack, CodecError> {
 /// Left out, the code is success (5.0, 3.4.2.1, 3.14.2.1).
 fn first_code(body: &[u8]) -> ReasonCode {
     body.first().copied().map_or(ReasonCode::SUCCESS, ReasonCode)
+}
+
+/// mqttbytes reads the properties where there are any; what it cannot read changes nothing.
+fn disconnect(mut body: Bytes) -> Disconnect {
+    let reason = first_code(&body);
+    let properties = if body.len() > 1 {
+        body.advance(1);
+        DisconnectProperties::extract(&mut body).ok().flatten()
+    } else {
+        None
+    };
+    Disconnect { reason, session_expiry: properties.and_then(|all| all.session_expiry_interval) }
 }
 
 fn sub_ack(mut body: Bytes, version: MqttVersion) -> Option<SubAck> {
