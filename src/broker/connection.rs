@@ -5,7 +5,8 @@ use super::clock::now;
 use super::codec::{
     CodecError, ConnAck, Connect, ConnectCode, Disconnect, MqttVersion, Packet, ReasonCode, ServerLimits,
 };
-use super::hub::{Departure, Hub, Outgoing, Reaction, Seat, Welcome};
+use super::hub::Hub;
+use super::seat::{Departure, Outgoing, Reaction, Seat, Welcome};
 use super::stop::Stop;
 use super::wire::{Wire, WireError};
 use std::io;

@@ -7,6 +7,7 @@ use super::codec::{
 };
 use super::filter::{is_topic_filter, is_topic_name, matches};
 use super::retained::Retained;
+use super::seat::{Departure, Outgoing, Reaction, Seat, Welcome};
 use super::session::{Message, PeerLimits, Session, Subscription};
 use super::{BrokerStats, Limits, Policy};
 use mqttbytes::v5::{RetainForwardRule, SubscribeFilter};
@@ -15,56 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-
-/// A connection's place at the hub. It stays valid until another connection takes the session over.
-#[derive(Clone, Debug)]
-pub(super) struct Seat {
-    pub(super) client_id: String,
-    version: MqttVersion,
-    link: u64,
-    /// Rings when [`Hub::poll`] has something for this connection.
-    pub(super) bell: Arc<Notify>,
-}
-
-/// The answer to a CONNECT that was accepted.
-#[derive(Debug)]
-pub(super) struct Welcome {
-    pub(super) seat: Seat,
-    pub(super) session_present: bool,
-    /// The client had none, so it got this one.
-    pub(super) assigned_id: bool,
-}
-
-/// What a packet leads to.
-#[derive(Debug, PartialEq)]
-pub(super) enum Reaction {
-    /// Nothing to say.
-    Silence,
-    /// This is the answer.
-    Reply(Box<Packet>),
-    /// The client said goodbye.
-    Goodbye(Departure),
-    /// The broker ends the connection, for this reason.
-    Close(ReasonCode),
-}
-
-/// What [`Hub::poll`] has.
-#[derive(Debug, PartialEq)]
-pub(super) enum Outgoing {
-    Packet(Box<Packet>),
-    Nothing,
-    /// Another connection has taken this one's session over.
-    TakenOver,
-}
-
-/// How a connection ended: whether its will is due (3.1.2.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Departure {
-    /// By DISCONNECT: no will.
-    Clean,
-    /// Otherwise.
-    Abrupt,
-}
 
 /// A client, connected or not.
 struct Client {
@@ -158,7 +109,7 @@ impl Hub {
             }),
             Packet::PubRec(ack) => self.with_session(seat, |session| session.received_by_client(ack)),
             Packet::PubRel(ack) => self.with_session(seat, |session| Some(session.release(ack.packet_id))),
-            Packet::PingReq => reply(Packet::PingResp),
+            Packet::PingReq => Reaction::reply(Packet::PingResp),
             Packet::Disconnect(disconnect) => self.goodbye(seat, disconnect),
             Packet::Connect(_)
             | Packet::ConnAck(_)
@@ -262,7 +213,7 @@ impl Hub {
         }
         let (qos, packet_id) = (publish.qos, publish.pkid);
         if self.policy.denies_topic(&publish.topic) {
-            return refused_publish(seat.version, qos, packet_id);
+            return Reaction::refuse_publish(seat.version, qos, packet_id);
         }
         if qos == QoS::ExactlyOnce {
             let limit = usize::from(self.limits.in_flight);
@@ -271,7 +222,7 @@ impl Hub {
                 return Reaction::Close(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED);
             }
             if !session.receive(packet_id) {
-                return reply(Packet::PubRec(Ack::success(packet_id)));
+                return Reaction::reply(Packet::PubRec(Ack::success(packet_id)));
             }
         }
         self.stats.received += 1;
@@ -281,8 +232,8 @@ impl Hub {
         };
         match qos {
             QoS::AtMostOnce => Reaction::Silence,
-            QoS::AtLeastOnce => reply(Packet::PubAck(Ack::new(packet_id, reason))),
-            QoS::ExactlyOnce => reply(Packet::PubRec(Ack::new(packet_id, reason))),
+            QoS::AtLeastOnce => Reaction::reply(Packet::PubAck(Ack::new(packet_id, reason))),
+            QoS::ExactlyOnce => Reaction::reply(Packet::PubRec(Ack::new(packet_id, reason))),
         }
     }
 
@@ -339,7 +290,7 @@ impl Hub {
                 self.subscribe_to(seat, filter, now)
             })
             .collect();
-        reply(Packet::SubAck(SubAck { packet_id: subscribe.pkid, codes }))
+        Reaction::reply(Packet::SubAck(SubAck { packet_id: subscribe.pkid, codes }))
     }
 
     fn subscribe_to(&mut self, seat: &Seat, filter: SubscribeFilter, now: Instant) -> ReasonCode {
@@ -401,29 +352,15 @@ impl Hub {
 
     fn with_session(&mut self, seat: &Seat, act: impl FnOnce(&mut Session) -> Option<Packet>) -> Reaction {
         match self.session(seat) {
-            Some(session) => act(session).map_or(Reaction::Silence, reply),
+            Some(session) => act(session).map_or(Reaction::Silence, Reaction::reply),
             None => Reaction::Close(ReasonCode::SESSION_TAKEN_OVER),
         }
-    }
-}
-
-/// How a publication is refused that the policy forbids. 3.1.1 has no way to say it, so the connection is closed, as AWS IoT does.
-fn refused_publish(version: MqttVersion, qos: QoS, packet_id: u16) -> Reaction {
-    let ack = Ack::new(packet_id, ReasonCode::NOT_AUTHORIZED);
-    match (version, qos) {
-        (MqttVersion::V5, QoS::AtLeastOnce) => reply(Packet::PubAck(ack)),
-        (MqttVersion::V5, QoS::ExactlyOnce) => reply(Packet::PubRec(ack)),
-        _ => Reaction::Close(ReasonCode::NOT_AUTHORIZED),
     }
 }
 
 /// How long a session outlives its connection; None is for ever (5.0, 3.1.2.11.2).
 fn lifetime(seconds: u32) -> Option<Duration> {
     (seconds != u32::MAX).then(|| Duration::from_secs(seconds.into()))
-}
-
-fn reply(packet: Packet) -> Reaction {
-    Reaction::Reply(Box::new(packet))
 }
 
 fn lower(a: QoS, b: QoS) -> QoS {
@@ -613,7 +550,7 @@ mod tests {
             publish.pkid = 3;
             let expected = match version {
                 MqttVersion::V311 => Reaction::Close(ReasonCode::NOT_AUTHORIZED),
-                MqttVersion::V5 => reply(Packet::PubAck(Ack::new(3, ReasonCode::NOT_AUTHORIZED))),
+                MqttVersion::V5 => Reaction::reply(Packet::PubAck(Ack::new(3, ReasonCode::NOT_AUTHORIZED))),
             };
             assert_eq!(hub.handle(&seat, Packet::Publish(publish), now), expected);
         }

@@ -11,6 +11,7 @@ pub(crate) mod filter;
 mod hub;
 mod policy;
 mod retained;
+mod seat;
 mod session;
 pub(crate) mod stop;
 pub(crate) mod wire;

@@ -19,7 +19,7 @@ pub use backoff::Backoff;
 pub use error::{ConnectCause, PublishError, SessionCause, TlsCause};
 pub use mqttbytes::QoS;
 pub use options::{Options, TlsVersion};
-pub use report::{Attempt, DeviceReport, PublishReport, Timings};
+pub use report::{Attempt, DeviceReport, PublishReport, Timings, TlsSession};
 
 use crate::broker::stop;
 use device::{Device, Progress};

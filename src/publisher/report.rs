@@ -64,10 +64,8 @@ pub struct Attempt {
     pub client: Option<Endpoint>,
     /// The broker's end.
     pub server: Option<Endpoint>,
-    /// `TLSv1_3`, `TLS13_AES_256_GCM_SHA384`: the library's names of the version and cipher suite.
-    pub tls: Option<(String, String)>,
-    /// The application protocol that the server chose.
-    pub alpn: Option<String>,
+    /// What the handshake agreed on.
+    pub tls: Option<TlsSession>,
     /// The code of the CONNACK.
     pub connack: Option<ConnectCode>,
     /// Whether the broker still knew the session.
@@ -80,11 +78,25 @@ pub struct Attempt {
 
 impl Attempt {
     pub(super) fn note_tls(&mut self, session: &rustls::ClientConnection) {
-        let version = session.protocol_version().map(|version| format!("{version:?}"));
-        let suite = session.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
-        self.tls = version.zip(suite);
-        self.alpn = session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
+        let Some(suite) = session.negotiated_cipher_suite() else { return };
+        self.tls = Some(TlsSession {
+            version: if suite.tls13().is_some() { "1.3" } else { "1.2" },
+            // The library marks those of 1.3; IANA does not.
+            cipher: format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"),
+            alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        });
     }
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSession {
+    /// `1.2` or `1.3`.
+    pub version: &'static str,
+    /// The cipher suite by its IANA name.
+    pub cipher: String,
+    /// The application protocol that the server chose.
+    pub alpn: Option<String>,
 }
 
 /// How long each phase of a connection took; None where it never ended.
