@@ -266,11 +266,11 @@ impl<'a> Session<'a> {
         match tokio::time::timeout(ANSWER_PATIENCE, self.link.flush()).await {
             Ok(Ok(())) => Ok(()),
             // What the broker said before it closed is still to be read, and says more than the failed write.
-            Ok(Err(error)) => match self.link.receive().await {
-                Ok(Some(Packet::Disconnect(Disconnect { reason, .. }))) => {
+            Ok(Err(error)) => match tokio::time::timeout(ANSWER_PATIENCE, self.link.receive()).await {
+                Ok(Ok(Some(Packet::Disconnect(Disconnect { reason, .. })))) => {
                     Err(PublishError::Session(SessionCause::Disconnected(reason)))
                 }
-                Ok(None) => {
+                Ok(Ok(None)) => {
                     let unacknowledged = self.outbox.unacknowledged();
                     Err(PublishError::Session(SessionCause::ClosedByServer { unacknowledged }))
                 }
