@@ -5,6 +5,9 @@ use crate::broker::codec::{Ack, Packet, Publish, QoS, ReasonCode};
 use bytes::Bytes;
 use std::collections::{HashSet, VecDeque};
 
+/// The packet id of the only SUBSCRIBE; publications never have it.
+pub(super) const SUBSCRIBE_ID: u16 = u16::MAX;
+
 /// QoS 2 messages from the broker that it has not released; as many as there are packet ids.
 type Received = HashSet<u16>;
 
@@ -166,10 +169,10 @@ impl Outbox {
         }
     }
 
-    /// The next id that is not in use, never 0 (2.3.1 / 2.2.1).
+    /// The next id that is not in use, never 0 (2.3.1 / 2.2.1) and never [`SUBSCRIBE_ID`].
     fn next_packet_id(&mut self) -> u16 {
         loop {
-            self.last_packet_id = self.last_packet_id.wrapping_add(1).max(1);
+            self.last_packet_id = self.last_packet_id % (SUBSCRIBE_ID - 1) + 1;
             if self.in_flight.iter().all(|in_flight| in_flight.publish.pkid != self.last_packet_id) {
                 return self.last_packet_id;
             }
@@ -196,6 +199,13 @@ mod tests {
         assert_eq!(outbox.handle(Packet::PubAck(Ack::success(id))), Outcome::Progress(None));
         assert_eq!(outbox.handle(Packet::PubAck(Ack::success(id))), Outcome::Progress(None));
         assert_eq!((outbox.in_flight(), outbox.acknowledged), (0, 1));
+    }
+
+    #[test]
+    fn packet_ids_come_round_without_zero_and_without_the_subscription_s() {
+        let mut outbox = Outbox { last_packet_id: SUBSCRIBE_ID - 2, ..Outbox::default() };
+        let ids = [(); 2].map(|()| packet_id(&outbox.publish("a", QoS::AtLeastOnce, "x")));
+        assert_eq!(ids, [SUBSCRIBE_ID - 1, 1]);
     }
 
     #[test]

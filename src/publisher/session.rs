@@ -2,7 +2,7 @@
 
 use super::device::{Device, Link, Progress, broken, granted};
 use super::error::{PublishError, SessionCause};
-use super::outbox::{Outbox, Outcome};
+use super::outbox::{Outbox, Outcome, SUBSCRIBE_ID};
 use super::report::Timings;
 use super::shown_payload;
 use crate::broker::codec::{ConnAck, Disconnect, Packet, QoS, ReasonCode, Subscribe};
@@ -20,8 +20,6 @@ const ECHO_PATIENCE: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// Messages on their way at once, if the broker does not want fewer.
 const WINDOW: u16 = 20;
-/// The packet id of the only SUBSCRIBE: the publications' ids begin at 1 and are far fewer at once.
-const SUBSCRIBE_ID: u16 = u16::MAX;
 
 /// What is waited for, with the time when waiting ends.
 #[derive(Clone, Copy, Debug)]
