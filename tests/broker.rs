@@ -54,8 +54,8 @@ fn mosquitto_clients() -> Option<(PathBuf, PathBuf)> {
     (!is_missing("mosquitto_pub or mosquitto_sub", clients.is_some())).then_some(clients).flatten()
 }
 
-/// A subscriber leaves its session at the broker, messages come meanwhile, it comes back and gets them: in order, each once, for
-/// both versions and all QoS that a session keeps.
+/// A subscriber leaves its session at the broker, messages come meanwhile, it comes back and gets them: in order, each
+/// once, for both versions and all QoS that a session keeps.
 #[tokio::test(flavor = "multi_thread")]
 async fn mosquitto_s_clients_get_what_came_while_they_were_away() {
     let Some((publisher, subscriber)) = mosquitto_clients() else { return };
@@ -157,7 +157,8 @@ async fn a_client_that_the_policy_forbids_learns_the_code() {
     broker.stop().await;
 }
 
-/// The rest, with paho: unsubscribing, wills, takeover, keep-alive, reason codes, shutdown. The script asserts; see there.
+/// The rest, with paho: unsubscribing, wills, takeover, keep-alive, reason codes, shutdown. The script asserts; see
+/// there.
 #[tokio::test(flavor = "multi_thread")]
 async fn paho_finds_nothing_amiss() {
     let python = paho().await;

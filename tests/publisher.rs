@@ -1,4 +1,5 @@
-//! The publisher against a real mosquitto with mutual TLS, and where a broker must misbehave on purpose, against the embedded one.
+//! The publisher against a real mosquitto with mutual TLS, and where a broker must misbehave on purpose, against the
+//! embedded one.
 
 mod support;
 
@@ -77,7 +78,8 @@ async fn fail(options: Options) -> PublishError {
     error
 }
 
-/// Both versions of MQTT, both of TLS, all QoS: what mosquitto's own subscriber got, and what mosquitto says of the connection.
+/// Both versions of MQTT, both of TLS, all QoS: what mosquitto's own subscriber got, and what mosquitto says of the
+/// connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn mosquitto_gets_every_message_whatever_the_version_and_qos() {
     let (server, subscriber) = (program("mosquitto"), program("mosquitto_sub"));
@@ -378,7 +380,8 @@ async fn a_refused_connect_is_told_with_its_code() {
     assert!(error.to_string().contains("try the other --mqtt version"), "{error}");
 }
 
-/// AWS IoT closes the connection of a client that publishes where its policy does not let it; so does the embedded broker in 3.1.1.
+/// AWS IoT closes the connection of a client that publishes where its policy does not let it; so does the embedded
+/// broker in 3.1.1.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forbidden_topic_is_named() {
     let certificates = Certificates::new();

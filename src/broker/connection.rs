@@ -1,4 +1,5 @@
-//! One client's connection: bytes between its stream and the hub. It knows keep-alive, timeouts and goodbyes, and nothing of TLS.
+//! One client's connection: bytes between its stream and the hub. It knows keep-alive, timeouts and goodbyes, and
+//! nothing of TLS.
 
 use super::Limits;
 use super::clock::now;

@@ -1,4 +1,5 @@
-//! Topic names and topic filters (MQTT 3.1.1 and 5.0, 4.7). mqttbytes' own matching panics on a topic whose first character is not ASCII.
+//! Topic names and topic filters (MQTT 3.1.1 and 5.0, 4.7). mqttbytes' own matching panics on a topic whose first
+//! character is not ASCII.
 
 /// Whether a client may publish to this topic (4.7.1, 4.7.3).
 pub(crate) fn is_topic_name(name: &str) -> bool {

@@ -1,5 +1,5 @@
-//! The broker's heart: all sessions, retained messages and wills. In go CONNECTs and packets with the time, out come answers and, by
-//! [`Hub::poll`], what other clients published. It knows no socket, asks no clock and never waits.
+//! The broker's heart: all sessions, retained messages and wills. In go CONNECTs and packets with the time, out come
+//! answers and, by [`Hub::poll`], what other clients published. It knows no socket, asks no clock and never waits.
 
 use super::codec::{
     Ack, Connect, ConnectCode, Disconnect, MqttVersion, Packet, Publish, QoS, ReasonCode, SubAck, Subscribe,
@@ -237,7 +237,8 @@ impl Hub {
         }
     }
 
-    /// Gives a message to all that subscribe to it, once each, and keeps it if it is to be retained (3.3.1.3). Says how many got it.
+    /// Gives a message to all that subscribe to it, once each, and keeps it if it is to be retained (3.3.1.3). Says how
+    /// many got it.
     fn route(&mut self, from: Option<&str>, mut publish: Publish, now: Instant) -> usize {
         let retain = std::mem::take(&mut publish.retain);
         let lifetime = publish.properties.as_ref().and_then(|all| all.message_expiry_interval);

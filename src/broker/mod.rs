@@ -1,8 +1,9 @@
-//! The embedded broker: MQTT 3.1.1 and 5.0 over mutual TLS, for the demo and the tests. Sockets come in, sessions live in memory.
+//! The embedded broker: MQTT 3.1.1 and 5.0 over mutual TLS, for the demo and the tests. Sockets come in, sessions live
+//! in memory.
 //!
-//! It does QoS 0 to 2 both ways, wildcards, retained messages, wills, persistent sessions, takeover, keep-alive and the limits of 5.0. It
-//! does not do topic aliases, subscription identifiers, shared subscriptions or enhanced authentication, and says so with the codes
-//! that 5.0 has for that. It writes nothing to disk.
+//! It does QoS 0 to 2 both ways, wildcards, retained messages, wills, persistent sessions, takeover, keep-alive and the
+//! limits of 5.0. It does not do topic aliases, subscription identifiers, shared subscriptions or enhanced
+//! authentication, and says so with the codes that 5.0 has for that. It writes nothing to disk.
 
 mod clock;
 pub(crate) mod codec;
@@ -168,8 +169,8 @@ impl Broker {
         self.listener.local_addr()
     }
 
-    /// Serves clients until `shutdown` is done; then says goodbye to all (5.0: DISCONNECT, server shutting down) and returns what
-    /// it has seen.
+    /// Serves clients until `shutdown` is done; then says goodbye to all (5.0: DISCONNECT, server shutting down) and
+    /// returns what it has seen.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> BrokerStats {
         let (stopper, stop) = stop::channel();
         let room = Arc::new(Semaphore::new(self.limits.connections));

@@ -12,7 +12,8 @@ pub struct Policy {
     pub login: Option<Login>,
     /// Client ids that are refused as not authorized.
     pub denied_clients: Vec<String>,
-    /// Topic filters that nobody may publish or subscribe to. Publishing there ends a connection of 3.1.1, as on AWS IoT.
+    /// Topic filters that nobody may publish or subscribe to. Publishing there ends a connection of 3.1.1, as on AWS
+    /// IoT.
     pub denied_topics: Vec<String>,
 }
 

@@ -60,7 +60,8 @@ impl Reaction {
         Self::Reply(Box::new(packet))
     }
 
-    /// How a publication is refused that the policy forbids. 3.1.1 has no way to say it, so the connection is closed, as AWS IoT does.
+    /// How a publication is refused that the policy forbids. 3.1.1 has no way to say it, so the connection is closed,
+    /// as AWS IoT does.
     pub(super) fn refuse_publish(version: MqttVersion, qos: QoS, packet_id: u16) -> Self {
         let ack = Ack::new(packet_id, ReasonCode::NOT_AUTHORIZED);
         match (version, qos) {

@@ -1,5 +1,6 @@
-//! What the broker keeps for one client, connected or not (MQTT 3.1.1, 3.1.2.4; 5.0, 4.1): subscriptions, messages that wait, and packet
-//! ids in use. In go messages and acknowledgements, out come packets by [`Session::poll`]. It knows no socket and asks no clock.
+//! What the broker keeps for one client, connected or not (MQTT 3.1.1, 3.1.2.4; 5.0, 4.1): subscriptions, messages that
+//! wait, and packet ids in use. In go messages and acknowledgements, out come packets by [`Session::poll`]. It knows no
+//! socket and asks no clock.
 
 use super::codec::{Ack, Packet, Publish, QoS, ReasonCode};
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -181,7 +182,8 @@ impl Session {
         Some(Packet::PubRel(Ack::new(ack.packet_id, reason)))
     }
 
-    /// The next id that is not in use; ids are never 0 (2.3.1 / 2.2.1). Fewer than 65,535 are in use: the receive maximum sees to that.
+    /// The next id that is not in use; ids are never 0 (2.3.1 / 2.2.1). Fewer than 65,535 are in use: the receive
+    /// maximum sees to that.
     fn next_packet_id(&mut self) -> u16 {
         loop {
             self.last_packet_id = self.last_packet_id.wrapping_add(1).max(1);

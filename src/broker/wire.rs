@@ -36,7 +36,7 @@ impl From<CodecError> for WireError {
 pub(crate) struct Wire<S> {
     stream: S,
     version: MqttVersion,
-    /// Of a whole packet that is taken, in bytes.
+    /// Bytes after the fixed header of a packet that is taken.
     limit: usize,
     inbound: BytesMut,
     outbound: BytesMut,
@@ -90,8 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.stream.flush().await
     }
 
-    /// Says goodbye (close_notify, FIN) and reads on until the peer has closed too, for a second at most: closing with unread bytes
-    /// would send a reset, which can take the last packet from the peer.
+    /// Says goodbye (close_notify, FIN) and reads on until the peer has closed too, for a second at most: closing with
+    /// unread bytes would send a reset, which can take the last packet from the peer.
     pub(crate) async fn close(mut self) {
         let goodbye = async {
             self.stream.shutdown().await?;

@@ -1,8 +1,9 @@
-//! The made certificates of the demo and of the tests: in, a directory and names; out, PEM files that any client and broker can load.
+//! The made certificates of the demo and of the tests: in, a directory and names; out, PEM files that any client and
+//! broker can load.
 //!
-//! A directory holds one certificate authority (`ca.pem`), one server certificate (`server.pem`) and the devices' certificates, each with
-//! its key beside it (`*.key`, for the owner's eyes only). What is there and still valid is used again. These certificates prove
-//! nothing to anybody else: the authority is one's own.
+//! A directory holds one certificate authority (`ca.pem`), one server certificate (`server.pem`) and the devices'
+//! certificates, each with its key beside it (`*.key`, for the owner's eyes only). What is there and still valid is
+//! used again. These certificates prove nothing to anybody else: the authority is one's own.
 
 pub mod pem;
 
@@ -70,8 +71,8 @@ impl Validity {
 }
 
 impl Pki {
-    /// Opens the directory, making it and its authority where they are missing. A server certificate for localhost, 127.0.0.1, ::1
-    /// and `names` is issued anew when it is missing, about to expire or lacks a name.
+    /// Opens the directory, making it and its authority where they are missing. A server certificate for localhost,
+    /// 127.0.0.1, ::1 and `names` is issued anew when it is missing, about to expire or lacks a name.
     ///
     /// # Errors
     /// When the directory cannot be read or written, or when what it holds cannot be read as certificates and keys.
@@ -138,7 +139,8 @@ impl Pki {
         Ok(files)
     }
 
-    /// The certificate of the authority behind [`Pki::foreign_device`], PEM: a client that trusts only this one refuses our server.
+    /// The certificate of the authority behind [`Pki::foreign_device`], PEM: a client that trusts only this one refuses
+    /// our server.
     ///
     /// # Errors
     /// As [`Pki::device`].
@@ -185,7 +187,8 @@ struct Authority {
 }
 
 impl Authority {
-    /// Certificates are issued by name and key alone, so the authority's own certificate is written once and never parsed.
+    /// Certificates are issued by name and key alone, so the authority's own certificate is written once and never
+    /// parsed.
     fn load_or_create(directory: &Path, stem: &str, common_name: &str) -> Result<Self, PkiError> {
         let wrong = |source| PkiError::Certificate { name: common_name.to_owned(), source };
         let files = CertifiedFiles {

@@ -1,5 +1,5 @@
-//! How long to wait before the next attempt to connect: twice as long each time, never longer than a limit, and never the same
-//! for two devices, so that a fleet does not come back all at once.
+//! How long to wait before the next attempt to connect: twice as long each time, never longer than a limit, and never
+//! the same for two devices, so that a fleet does not come back all at once.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait before attempt `number`, from 1; None when there are no more. `chance` in 0..=255 picks a point in the upper half of
-    /// the wait.
+    /// The wait before attempt `number`, from 1; None when there are no more. `chance` in 0..=255 picks a point in the
+    /// upper half of the wait.
     pub(super) fn wait(&self, number: u32, chance: u8) -> Option<Duration> {
         if number > self.attempts {
             return None;

@@ -1,4 +1,5 @@
-//! One device: connects, subscribes, publishes, comes back after interruptions, says goodbye. It tells what happens as [`Progress`].
+//! One device: connects, subscribes, publishes, comes back after interruptions, says goodbye. It tells what happens as
+//! [`Progress`].
 
 use super::backoff::chance;
 use super::connect::connect;

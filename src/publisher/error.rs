@@ -1,4 +1,5 @@
-//! What can go wrong on the way from a name to an acknowledged message, by step. Each prints as one sentence that says what to do.
+//! What can go wrong on the way from a name to an acknowledged message, by step. Each prints as one sentence that says
+//! what to do.
 
 use crate::broker::{ConnectCode, ReasonCode};
 use crate::net::Endpoint;

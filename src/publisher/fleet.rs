@@ -1,5 +1,5 @@
-//! A handful of devices for a broker of one's own: some are well, the others are broken on purpose, each in its own way. In, made
-//! certificates and a port; out, what each device saw, to lay beside what a capture of them shows.
+//! A handful of devices for a broker of one's own: some are well, the others are broken on purpose, each in its own
+//! way. In, made certificates and a port; out, what each device saw, to lay beside what a capture of them shows.
 
 use super::{Backoff, Options, PublishError, PublishReport, TlsVersion, run_until};
 use crate::broker::{MqttVersion, Policy};

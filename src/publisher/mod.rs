@@ -1,8 +1,8 @@
-//! The embedded publisher: [`Options`] in, messages out to a real broker over mutual TLS; it prints what happens as it happens and
-//! returns its own view of it as a [`PublishReport`].
+//! The embedded publisher: [`Options`] in, messages out to a real broker over mutual TLS; it prints what happens as it
+//! happens and returns its own view of it as a [`PublishReport`].
 //!
-//! It waits for every acknowledgement, tells which step failed and what to do about it, and comes back after an interruption. It never
-//! captures: whoever does can find the very same connections by the endpoints in the report.
+//! It waits for every acknowledgement, tells which step failed and what to do about it, and comes back after an
+//! interruption. It never captures: whoever does can find the very same connections by the endpoints in the report.
 
 mod backoff;
 mod connect;

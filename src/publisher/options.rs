@@ -1,4 +1,5 @@
-//! What the publisher is asked to do: the options of `iotcap publish`, and the same as a plain value for callers of the library.
+//! What the publisher is asked to do: the options of `iotcap publish`, and the same as a plain value for callers of the
+//! library.
 
 use super::backoff::Backoff;
 use crate::broker::{Login, MqttVersion};

@@ -1,5 +1,6 @@
-//! The publications of one device that are on their way (MQTT 3.1.1 and 5.0, 4.3): in go messages and the broker's packets, out come packets
-//! to send. It outlives connections, so that an interruption loses nothing. It knows no socket and no clock.
+//! The publications of one device that are on their way (MQTT 3.1.1 and 5.0, 4.3): in go messages and the broker's
+//! packets, out come packets to send. It outlives connections, so that an interruption loses nothing. It knows no
+//! socket and no clock.
 
 use crate::broker::codec::{Ack, Packet, Publish, QoS, ReasonCode};
 use bytes::Bytes;
@@ -103,8 +104,8 @@ impl Outbox {
         self.acknowledged += read;
     }
 
-    /// What to send again after a new connection (4.4). Messages with QoS 0 that nobody answered for may be lost, and stay so. Without its session the broker knows nothing of them, but what it had
-    /// received with QoS 2 it owns.
+    /// What to send again after a new connection (4.4). Messages with QoS 0 that nobody answered for may be lost, and
+    /// stay so. Without its session the broker knows nothing of them, but what it had received with QoS 2 it owns.
     pub(super) fn resume(&mut self, session_present: bool) -> Vec<Packet> {
         (self.unproven, self.asked) = (0, 0);
         if !session_present {

@@ -1,4 +1,5 @@
-//! The publisher's own view of what happened, as a value: to print as a table, and to lay beside what the capture shows.
+//! The publisher's own view of what happened, as a value: to print as a table, and to lay beside what the capture
+//! shows.
 
 use super::PublishError;
 use crate::broker::ConnectCode;
@@ -124,7 +125,8 @@ impl Timings {
     }
 }
 
-/// A line for each device, or with many of them the least, the middle and the most of each phase. Times of first connections.
+/// A line for each device, or with many of them the least, the middle and the most of each phase. Times of first
+/// connections.
 struct Times<'a>(&'a PublishReport);
 
 impl fmt::Display for Times<'_> {

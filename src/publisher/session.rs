@@ -1,4 +1,5 @@
-//! A device's session on one connection, from CONNACK to the last acknowledgement: subscribing, publishing at intervals, pings, timeouts.
+//! A device's session on one connection, from CONNACK to the last acknowledgement: subscribing, publishing at
+//! intervals, pings, timeouts.
 
 use super::device::{Device, Link, Progress, broken, granted};
 use super::error::{PublishError, SessionCause};
@@ -14,7 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long an acknowledgement or the answer to a ping may take.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
-/// How long the device's own messages may take to come back by its subscription, and the broker to release the last of them.
+/// How long the device's own messages may take to come back by its subscription, and the broker to release the last of
+/// them.
 const ECHO_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last acknowledgements may take once the session was asked to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
@@ -136,7 +138,8 @@ impl<'a> Session<'a> {
 
     async fn subscribe(&mut self) -> Result<(), PublishError> {
         let Some(filter) = &self.device.options.subscribe else { return Ok(()) };
-        // A session that is still there has its subscriptions, yet a second SUBSCRIBE does no harm and proves that they work.
+        // A session that is still there has its subscriptions, yet a second SUBSCRIBE does no harm and proves that they
+        // work.
         self.device.tell(Progress::Subscribing).await;
         let subscribe = Subscribe { pkid: SUBSCRIBE_ID, ..Subscribe::new(filter.as_str(), self.device.options.qos) };
         self.subscription = Some(Awaited::new("SUBACK"));
@@ -194,8 +197,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether nothing is left to wait for. Messages with QoS 0 have no acknowledgement, but a ping that is answered after them shows that
-    /// the broker has read them.
+    /// Whether nothing is left to wait for. Messages with QoS 0 have no acknowledgement, but a ping that is answered
+    /// after them shows that the broker has read them.
     fn is_done(&mut self) -> Result<bool, PublishError> {
         if !self.all_published() || self.outbox.in_flight() > 0 || self.subscription.is_some() {
             if self.outbox.in_flight() > 0 && self.answer.is_none() {

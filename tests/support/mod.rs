@@ -1,4 +1,5 @@
-//! Real peers for the tests: programs of this machine, started on loopback and ended with the test. Nothing here waits by the clock.
+//! Real peers for the tests: programs of this machine, started on loopback and ended with the test. Nothing here waits
+//! by the clock.
 
 // Each test binary uses the part that it needs.
 #![allow(dead_code, reason = "shared by several test binaries")]
@@ -72,7 +73,8 @@ pub(crate) struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// Starts it with these lines of configuration besides its listener and its certificates; returns when it takes connections.
+    /// Starts it with these lines of configuration besides its listener and its certificates; returns when it takes
+    /// connections.
     pub(crate) async fn start(program: &Path, pki: &Pki, lines: &str) -> Self {
         Self::start_on(free_port().await, program, pki, lines).await
     }

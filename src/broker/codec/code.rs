@@ -97,8 +97,8 @@ impl fmt::Display for ReasonCode {
     }
 }
 
-/// The code of a CONNACK: 0 accepts; 1 to 5 are the refusals of 3.1.1 (3.2.2.3), those from 0x80 of 5.0. They do not overlap, so the number
-/// alone tells which it is.
+/// The code of a CONNACK: 0 accepts; 1 to 5 are the refusals of 3.1.1 (3.2.2.3), those from 0x80 of 5.0. They do not
+/// overlap, so the number alone tells which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectCode(pub u8);
 

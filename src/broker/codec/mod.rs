@@ -1,8 +1,10 @@
-//! The MQTT codec of the two ends that speak it for real, the broker and the publisher: bytes ⇄ [`Packet`], for 3.1.1 and 5.0 alike.
+//! The MQTT codec of the two ends that speak it for real, the broker and the publisher: bytes ⇄ [`Packet`], for 3.1.1
+//! and 5.0 alike.
 //!
-//! mqttbytes reads and writes the large packets. Acknowledgements, UNSUBSCRIBE, DISCONNECT and AUTH are read here, because mqttbytes 0.6
-//! refuses codes that it does not know and the short forms of MQTT 5, and prints to standard error on an UNSUBSCRIBE of MQTT 5.
-//! A packet has one shape for both versions: mqttbytes' of MQTT 5, whose properties stay empty in 3.1.1.
+//! mqttbytes reads and writes the large packets. Acknowledgements, UNSUBSCRIBE, DISCONNECT and AUTH are read here,
+//! because mqttbytes 0.6 refuses codes that it does not know and the short forms of MQTT 5, and prints to standard
+//! error on an UNSUBSCRIBE of MQTT 5. A packet has one shape for both versions: mqttbytes' of MQTT 5, whose properties
+//! stay empty in 3.1.1.
 //!
 //! It never reads a socket, and any bytes at all end in a packet or in a [`CodecError`].
 
@@ -106,7 +108,8 @@ pub(crate) struct Connect {
     /// Seconds; 0 turns it off.
     pub(crate) keep_alive: u16,
     pub(crate) clean_start: bool,
-    /// Seconds that the session outlives its connection; `u32::MAX` is for ever. 3.1.1: 0 with a clean session, else for ever.
+    /// Seconds that the session outlives its connection; `u32::MAX` is for ever. 3.1.1: 0 with a clean session, else
+    /// for ever.
     pub(crate) session_expiry: u32,
     /// Publications with QoS above 0 that the client takes before it has acknowledged one.
     pub(crate) receive_maximum: u16,
@@ -245,7 +248,8 @@ pub(crate) struct RawPacket {
 }
 
 impl RawPacket {
-    /// Takes one packet off the front of `buffer`; None until all of it has come. `limit` is in bytes of the whole packet.
+    /// Takes one packet off the front of `buffer`; None until all of it has come. `limit` is in bytes
+    /// after the fixed header.
     pub(crate) fn split_from(buffer: &mut BytesMut, limit: usize) -> Result<Option<Self>, CodecError> {
         let header = match mqttbytes::check(buffer.iter(), limit) {
             Ok(header) => header,
@@ -295,8 +299,7 @@ impl RawPacket {
             return Err(CodecError::Malformed("first packet, which must be CONNECT"));
         }
         let body = self.body();
-        let length = body.get(..2).ok_or(MALFORMED)?;
-        let length = usize::from(length[0]) << 8 | usize::from(length[1]);
+        let length = usize::from(u16::from_be_bytes(*body.first_chunk().ok_or(MALFORMED)?));
         let name = body.get(2..2 + length).ok_or(MALFORMED)?;
         let level = *body.get(2 + length).ok_or(MALFORMED)?;
         match (name, level) {
@@ -308,8 +311,8 @@ impl RawPacket {
     }
 }
 
-/// Appends a packet as a session of that version writes it; nothing if MQTT cannot express it (a body that is too long, a packet
-/// id of 0). Strings must not be longer than 65,535 bytes.
+/// Appends a packet as a session of that version writes it; nothing if MQTT cannot express it (a body that is too long,
+/// a packet id of 0). Strings must not be longer than 65,535 bytes.
 pub(crate) fn encode(packet: &Packet, version: MqttVersion, buffer: &mut BytesMut) -> Result<(), CodecError> {
     if small::encode(packet, version, buffer) {
         return Ok(());

@@ -1,4 +1,5 @@
-//! The small packets, read and written here for both versions: acknowledgements, pings, DISCONNECT, AUTH, and UNSUBSCRIBE of 5.0.
+//! The small packets, read and written here for both versions: acknowledgements, pings, DISCONNECT, AUTH, and
+//! UNSUBSCRIBE of 5.0.
 
 use super::{
     Ack, CodecError, ConnAck, ConnectCode, Disconnect, MqttVersion, Packet, RawPacket, ReasonCode, ServerLimits,
@@ -71,8 +72,8 @@ pub(super) fn encode(packet: &Packet, version: MqttVersion, buffer: &mut BytesMu
     true
 }
 
-/// A CONNACK that refuses: its code is all that matters, and mqttbytes takes neither unknown codes nor the two bytes of 3.1.1 in a
-/// session of 5.0.
+/// A CONNACK that refuses: its code is all that matters, and mqttbytes takes neither unknown codes nor the two bytes of
+/// 3.1.1 in a session of 5.0.
 fn refusal(body: &Bytes) -> Option<Packet> {
     let code = ConnectCode(*body.get(1)?);
     let refused = code != ConnectCode::ACCEPTED;
