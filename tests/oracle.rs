@@ -3,14 +3,14 @@
 //! Runs over all recorded fixtures, and over the folder of public captures that IOTCAP_CORPUS names. Differences that
 //! stand in docs/oracle.md with their reason are listed in [`KNOWN_DIFFERENCES`]; any other one fails.
 
-mod support;
+mod captures;
 
+use captures::{corpus, have, recorded_fixtures, tshark};
 use iotcap::tls::{AlertDescription, CipherSuite, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use support::{corpus, have, recorded_fixtures, tshark};
 
 /// Captures on which the two differ, each explained in docs/oracle.md.
 const KNOWN_DIFFERENCES: &[&str] = &[];
@@ -72,7 +72,7 @@ fn compare(capture: &Path) -> Vec<String> {
 
 fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
     let arguments = ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "".as_ref(), "--ipv6".as_ref()];
-    let output = support::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
+    let output = captures::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
     match output.status.code() {
         Some(0) => {}
         Some(2) => return Err(String::from_utf8_lossy(&output.stderr).into_owned()),

@@ -164,7 +164,8 @@ impl tcp::Sink for Stack<'_> {
         let Layers { tls, mqtt, .. } = &mut **layers;
         if let Some(tls) = tls {
             let limits = context.settings.mqtt;
-            let mut context = tls::Context { certificates: &mut context.certificates };
+            let Context { certificates, key_log, plaintext, .. } = &mut **context;
+            let mut context = tls::Context { certificates, key_log: Some(key_log), plaintext };
             tls.handle_chunk(side, at, chunk, &mut context, &mut AboveTls { events, mqtt, limits });
         } else if let Some(mqtt) = mqtt {
             match chunk {

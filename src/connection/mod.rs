@@ -16,6 +16,7 @@ use crate::names::{Names, Resolution};
 use crate::net::{Endpoint, PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
+use crate::tls::keylog::KeyLog;
 use crate::{tcp, tls};
 use layers::{Layers, Stack};
 use std::sync::Arc;
@@ -30,15 +31,25 @@ pub struct Context {
     pub settings: Settings,
     /// Certificates that were seen: the same bytes are parsed once.
     pub certificates: tls::CertificateStore,
+    /// Secrets of TLS that somebody gave.
+    pub key_log: KeyLog,
     /// Names of servers, from DNS.
     pub names: Names,
+    /// Room for one decrypted record.
+    plaintext: Vec<u8>,
 }
 
 impl Context {
     /// A context that knows nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { certificates: tls::CertificateStore::new(CERTIFICATES), names: Names::default(), settings }
+        Self {
+            certificates: tls::CertificateStore::new(CERTIFICATES),
+            key_log: KeyLog::new(),
+            names: Names::default(),
+            plaintext: Vec::new(),
+            settings,
+        }
     }
 }
 
