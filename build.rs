@@ -28,7 +28,9 @@ fn link_runtime_library() {
         .find(|path| path.exists());
     match runtime {
         Some(library) => link_from_out_dir(&library),
-        None => println!("cargo::warning=no libpcap found: install libpcap-dev (libpcap-devel), or build with --no-default-features"),
+        None => println!(
+            "cargo::warning=no libpcap found: install libpcap-dev (libpcap-devel), or build with --no-default-features"
+        ),
     }
 }
 
@@ -47,7 +49,8 @@ fn link_from_out_dir(library: &Path) {
 fn link_from_out_dir(_library: &Path) {}
 
 fn library_directories() -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64"].map(PathBuf::from).to_vec();
+    let mut directories: Vec<PathBuf> =
+        ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64"].map(PathBuf::from).to_vec();
     if let Ok(target) = std::env::var("TARGET") {
         // Debian's multiarch folders are named by a triple without the vendor.
         let multiarch = target.replace("-unknown-", "-");

@@ -148,7 +148,8 @@ impl TcpOptions<'_> {
     /// Whether the sender permits selective acknowledgment (RFC 2018, 2).
     #[must_use]
     pub fn selective_ack_permitted(self) -> bool {
-        self.find(|option| matches!(option, TcpOptionElement::SelectiveAcknowledgementPermitted).then_some(())).is_some()
+        self.find(|option| matches!(option, TcpOptionElement::SelectiveAcknowledgementPermitted).then_some(()))
+            .is_some()
     }
 
     /// The first block of a selective acknowledgment (RFC 2018, 3): the most recently received one.
