@@ -7,13 +7,15 @@ use super::crypto::WithoutSalt;
 use super::scenario::{Certificate, LabError};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams,
-    SerialNumber, date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, RevocationReason,
+    RevokedCertParams, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer,
+};
 use rustls::sign::{CertifiedKey, SigningKey};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -24,7 +26,7 @@ pub(super) const BROKER_NAME: &str = "broker.example";
 
 const RSA_SERVER: &str = include_str!("keys/rsa-server.pem");
 const RSA_CLIENT: &str = include_str!("keys/rsa-client.pem");
-const RSA_WEAK: &str = include_str!("keys/rsa-weak.pem");
+const RSA_WEAK: &str = include_str!("keys/rsa-weak-public.pem");
 
 /// Which authorities exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +80,15 @@ pub(super) fn revocations() -> Result<CertificateRevocationListDer<'static>, Lab
 
 fn issue(kind: Certificate, name: &str, usage: ExtendedKeyUsagePurpose, rsa: &str) -> Result<CertifiedKey, LabError> {
     let key = match kind {
-        Certificate::Rsa => rsa_key(rsa)?,
-        Certificate::WeakRsa => rsa_key(RSA_WEAK)?,
+        Certificate::Rsa | Certificate::WeakRsa => rsa_key(rsa)?,
         _ => ed25519_key(name)?,
     };
     let (not_before, not_after) = validity(kind);
-    let mut params = CertificateParams::new(vec![name.to_owned()])?;
+    let mut names = vec![name.to_owned()];
+    if kind == Certificate::Large {
+        names.extend((1..60).map(|number| format!("{number}.shard.{name}.example")));
+    }
+    let mut params = CertificateParams::new(names)?;
     params.distinguished_name = distinguished_name(name);
     params.not_before = not_before;
     params.not_after = not_after;
@@ -98,11 +103,15 @@ fn issue(kind: Certificate, name: &str, usage: ExtendedKeyUsagePurpose, rsa: &st
         _ => Authority::Lab,
     };
     let issuing = intermediate(authority)?;
-    let chain = match kind {
-        Certificate::SelfSigned => vec![params.self_signed(&key.pair)?.der().clone()],
-        Certificate::IncompleteChain => vec![params.signed_by(&key.pair, &issuing.issuer)?.der().clone()],
-        _ => vec![params.signed_by(&key.pair, &issuing.issuer)?.der().clone(), issuing.certificate],
+    let certificate = match kind {
+        Certificate::SelfSigned => params.self_signed(&key.pair)?,
+        Certificate::WeakRsa => params.signed_by(&WeakKey::read()?, &issuing.issuer)?,
+        _ => params.signed_by(&key.pair, &issuing.issuer)?,
     };
+    let mut chain = vec![certificate.der().clone()];
+    if !matches!(kind, Certificate::SelfSigned | Certificate::IncompleteChain) {
+        chain.push(issuing.certificate);
+    }
     let signing = if kind == Certificate::WrongKey { ed25519_key("another device")?.signing } else { key.signing };
     Ok(CertifiedKey::new(chain, signing))
 }
@@ -195,4 +204,29 @@ fn rsa_key(pem: &str) -> Result<Key, LabError> {
     let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| LabError::Key(error.to_string()))?;
     let signing = any_supported_type(&der)?;
     Ok(Key { pair: KeyPair::try_from(&der)?, signing: Arc::new(WithoutSalt(signing)) })
+}
+
+/// The public half of an RSA-1024 key, for a certificate that nobody should accept any more.
+struct WeakKey(Vec<u8>);
+
+impl WeakKey {
+    /// What precedes the RSAPublicKey in a SubjectPublicKeyInfo of this size (RFC 8017, A.1).
+    const HEADER_LEN: usize = 22;
+
+    fn read() -> Result<Self, LabError> {
+        let info = SubjectPublicKeyInfoDer::from_pem_slice(RSA_WEAK.as_bytes())
+            .map_err(|error| LabError::Key(error.to_string()))?;
+        let key = info.get(Self::HEADER_LEN..).ok_or_else(|| LabError::Key("the weak key is too short".to_owned()))?;
+        Ok(Self(key.to_vec()))
+    }
+}
+
+impl PublicKeyData for WeakKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &rcgen::PKCS_RSA_SHA256
+    }
 }

@@ -23,7 +23,12 @@ pub(super) const START: u64 = 1_772_366_400;
 #[derive(Debug)]
 pub(super) enum Channel {
     /// With TLS.
-    Tls(Box<Connection>),
+    Tls {
+        /// The library's end.
+        connection: Box<Connection>,
+        /// Decrypted, not yet read.
+        heard: Vec<u8>,
+    },
     /// Without: what is said goes out as it is.
     Clear {
         /// Received, not yet read.
@@ -38,17 +43,25 @@ impl Channel {
         Self::Clear { received: Vec::new(), said: Vec::new() }
     }
 
+    fn tls(mut connection: Connection) -> Self {
+        connection.set_buffer_limit(None);
+        Self::Tls { connection: Box::new(connection), heard: Vec::new() }
+    }
+
     /// Takes what the peer sent. After an error the alert is among the output, and nothing more will be read.
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Result<(), rustls::Error> {
         match self {
             Self::Clear { received, .. } => received.extend_from_slice(bytes),
-            Self::Tls(tls) => {
+            Self::Tls { connection, heard } => {
                 while !bytes.is_empty() {
                     // Reading from memory fails only when the buffers are full of what was not read yet.
-                    if tls.read_tls(&mut bytes).unwrap_or(0) == 0 {
+                    if connection.read_tls(&mut bytes).unwrap_or(0) == 0 {
                         break;
                     }
-                    tls.process_new_packets()?;
+                    let processed = connection.process_new_packets();
+                    // Its error says that there is no more for now.
+                    let _ = connection.reader().read_to_end(heard);
+                    processed?;
                 }
             }
         }
@@ -59,9 +72,9 @@ impl Channel {
     pub(super) fn output(&mut self) -> Vec<u8> {
         match self {
             Self::Clear { said, .. } => std::mem::take(said),
-            Self::Tls(tls) => {
+            Self::Tls { connection, .. } => {
                 let mut bytes = Vec::new();
-                while tls.wants_write() && tls.write_tls(&mut bytes).is_ok() {}
+                while connection.wants_write() && connection.write_tls(&mut bytes).is_ok() {}
                 bytes
             }
         }
@@ -71,12 +84,7 @@ impl Channel {
     pub(super) fn heard(&mut self) -> Vec<u8> {
         match self {
             Self::Clear { received, .. } => std::mem::take(received),
-            Self::Tls(tls) => {
-                let mut heard = Vec::new();
-                // The error says that there is no more for now.
-                let _ = tls.reader().read_to_end(&mut heard);
-                heard
-            }
+            Self::Tls { heard, .. } => std::mem::take(heard),
         }
     }
 
@@ -84,20 +92,21 @@ impl Channel {
     pub(super) fn say(&mut self, bytes: &[u8]) {
         match self {
             Self::Clear { said, .. } => said.extend_from_slice(bytes),
-            Self::Tls(tls) => {
-                let _ = tls.writer().write_all(bytes);
+            Self::Tls { connection, .. } => {
+                // Without a limit on its buffer it takes everything.
+                let _ = connection.writer().write_all(bytes);
             }
         }
     }
 
     pub(super) fn say_goodbye(&mut self) {
-        if let Self::Tls(tls) = self {
-            tls.send_close_notify();
+        if let Self::Tls { connection, .. } = self {
+            connection.send_close_notify();
         }
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
-        matches!(self, Self::Tls(tls) if tls.is_handshaking())
+        matches!(self, Self::Tls { connection, .. } if connection.is_handshaking())
     }
 }
 
@@ -148,7 +157,7 @@ pub(super) fn client_config(settings: &Client, secrets: &Arc<Secrets>) -> Result
 pub(super) fn client(config: &Arc<ClientConfig>, settings: &Client) -> Result<Channel, LabError> {
     let name = if settings.server_name.is_empty() { BROKER_NAME } else { &settings.server_name };
     let name = name.to_owned().try_into().map_err(|_| LabError::Scenario(format!("{name} is no host name")))?;
-    Ok(Channel::Tls(Box::new(ClientConnection::new(Arc::clone(config), name)?.into())))
+    Ok(Channel::tls(ClientConnection::new(Arc::clone(config), name)?.into()))
 }
 
 /// What all connections of a broker share.
@@ -187,7 +196,7 @@ pub(super) fn server_config(settings: &Server, secrets: &Arc<Secrets>) -> Result
 
 /// A fresh connection of a broker.
 pub(super) fn server(config: &Arc<ServerConfig>) -> Result<Channel, LabError> {
-    Ok(Channel::Tls(Box::new(ServerConnection::new(Arc::clone(config))?.into())))
+    Ok(Channel::tls(ServerConnection::new(Arc::clone(config))?.into()))
 }
 
 /// The error for which rustls sends an alert.

@@ -123,8 +123,10 @@ impl Wire {
 
     /// The sender's interface sends one packet after the other, at the wire's speed.
     fn departure(&mut self, now: Duration, direction: Direction, bytes: usize) -> Duration {
+        // No host answers in no time: some tens of microseconds lie between an event and a packet.
+        let reaction = Duration::from_micros(12) + self.random.duration(Duration::from_micros(55));
         let free = &mut self.free[index(direction)];
-        let departure = now.max(*free);
+        let departure = (now + reaction).max(*free);
         // 24 bytes of preamble, header and gap; the nanoseconds keep stamps from looking machine-made.
         let busy = Duration::from_secs_f64((bytes + 24) as f64 * 8.0 / self.settings.bandwidth.max(1.0));
         *free = departure + busy + self.random.duration(Duration::from_nanos(900));

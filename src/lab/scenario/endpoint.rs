@@ -67,6 +67,8 @@ pub enum Certificate {
     None,
     /// Nothing: RSA-2048; TLS 1.2 only.
     Rsa,
+    /// Nothing, but it has sixty names: its chain does not fit into one segment.
+    Large,
     /// RSA-1024; TLS 1.2 only.
     WeakRsa,
     /// It ended on 1 February 2026.
