@@ -67,15 +67,6 @@ impl TcpView {
     }
 }
 
-/// Whom an IP packet is for.
-pub(crate) fn destination(packet: &[u8]) -> Option<IpAddr> {
-    match SlicedPacket::from_ip(packet).ok()?.net? {
-        NetSlice::Ipv4(ip) => Some(ip.header().destination_addr().into()),
-        NetSlice::Ipv6(ip) => Some(ip.header().destination_addr().into()),
-        NetSlice::Arp(_) => None,
-    }
-}
-
 /// A TCP segment to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpDraft<'a> {

@@ -5,7 +5,7 @@
 use super::client::Device;
 use super::crypto::Secrets;
 use super::host::Host;
-use super::packet::{self, TcpView};
+use super::packet::TcpView;
 use super::peer::{Peer, Pipe};
 use super::random::{self, Random};
 use super::scenario::{Client, Direction, LabError, Scenario, Server, Speaks};
@@ -85,6 +85,10 @@ struct DeviceHost {
     first_port: u16,
 }
 
+/// Dynamic ports begin here (RFC 6335, 6); each device has this many of its own.
+const FIRST_PORT: u16 = 49_152;
+const PORTS: u16 = 250;
+
 struct BrokerHost {
     host: Host,
     settings: Rc<Server>,
@@ -103,7 +107,7 @@ impl Simulation {
             sessions: Sessions::default(),
             accepted: 0,
         };
-        let clients = scenario.client.iter().zip(&addresses.clients).map(|(client, address)| {
+        let clients = (0..).zip(&scenario.client).zip(&addresses.clients).map(|((number, client), address)| {
             Ok(DeviceHost {
                 host: Host::new(*address, client.tcp, &mut seeds),
                 address: *address,
@@ -112,8 +116,7 @@ impl Simulation {
                 server: addresses.server,
                 opened: 0,
                 next: Some(client.start_ms.0),
-                // The range of dynamic ports (RFC 6335, 6), with room for every connection.
-                first_port: 49_152 + u16::try_from(seeds.below(8000)).unwrap_or_default(),
+                first_port: FIRST_PORT + PORTS * u16::try_from(seeds.below(16) * 4 + number % 4).unwrap_or_default(),
             })
         });
         let clients = clients.collect::<Result<_, LabError>>()?;
@@ -135,15 +138,16 @@ impl Simulation {
     fn deliver(&mut self, now: Duration) {
         while let Some(arrival) = self.wire.arrived(now) {
             // Names and ICMP errors are for the capture: the hosts have nobody who listens to them.
-            if TcpView::of(&arrival.packet).is_none() {
-                continue;
-            }
+            let Some(segment) = TcpView::of(&arrival.packet) else { continue };
             if arrival.direction == Direction::ToServer {
                 self.server.host.receive(arrival.packet);
                 continue;
             }
-            let receiver = packet::destination(&arrival.packet);
-            if let Some(client) = self.clients.iter_mut().find(|client| Some(client.address) == receiver) {
+            // Two devices may share an address, as they do behind a NAT: the port decides.
+            let to = segment.destination;
+            if let Some(client) =
+                self.clients.iter_mut().find(|client| client.address == to.address && client.owns(to.port))
+            {
                 client.host.receive(arrival.packet);
             }
         }
@@ -189,9 +193,13 @@ impl DeviceHost {
         }
         self.next = None;
         self.opened += 1;
-        let port = self.first_port.wrapping_add(u16::try_from(self.opened * 2 % 8000).unwrap_or_default());
+        let port = self.first_port + u16::try_from(self.opened % u32::from(PORTS)).unwrap_or_default();
         let device = Device::new(&self.settings, client_channel(&self.settings, &self.config)?, self.opened);
         self.host.connect(port, self.server, Box::new(device))
+    }
+
+    const fn owns(&self, port: u16) -> bool {
+        port >= self.first_port && port - self.first_port < PORTS
     }
 
     /// Plans the next connection once the last one is over for its peer.

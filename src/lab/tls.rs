@@ -148,6 +148,7 @@ pub(super) fn client_config(settings: &Client, secrets: &Arc<Secrets>) -> Result
     };
     config.key_log = Arc::<Secrets>::clone(secrets);
     config.alpn_protocols = settings.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.max_fragment_size = settings.record_size;
     config.enable_sni = !settings.server_name.is_empty();
     config.resumption = if settings.resumption { Resumption::in_memory_sessions(8) } else { Resumption::disabled() };
     Ok(Arc::new(config))
@@ -187,6 +188,7 @@ pub(super) fn server_config(settings: &Server, secrets: &Arc<Secrets>) -> Result
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
     config.key_log = Arc::<Secrets>::clone(secrets);
     config.alpn_protocols = settings.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.max_fragment_size = settings.record_size;
     if !settings.resumption {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;

@@ -151,6 +151,8 @@ pub struct Client {
     pub certificate: Certificate,
     /// Its wall clock, in seconds since 1970; the capture's time if not given.
     pub clock: Option<u64>,
+    /// The largest TLS record that it sends, in bytes with its header (32 to 16389); the library's own limit, if not given.
+    pub record_size: Option<usize>,
     /// Whether later connections resume the session of earlier ones.
     pub resumption: bool,
     /// The version of MQTT.
@@ -194,6 +196,7 @@ impl Default for Client {
             refusal: None,
             certificate: Certificate::Valid,
             clock: None,
+            record_size: None,
             resumption: false,
             mqtt: MqttVersion::default(),
             client_id: "device-7".to_owned(),
@@ -236,6 +239,8 @@ pub struct Server {
     pub client_auth: ClientAuth,
     /// The alert that it sends instead of the library's when it refuses a client.
     pub refusal: Option<Alert>,
+    /// The largest TLS record that it sends, in bytes with its header (32 to 16389); the library's own limit, if not given.
+    pub record_size: Option<usize>,
     /// Whether it lets sessions be resumed, and sends tickets for that.
     pub resumption: bool,
     /// The CONNACK's return code (3.1.1) or reason code (5.0).
@@ -284,6 +289,7 @@ impl Default for Server {
             certificate: Certificate::Valid,
             client_auth: ClientAuth::Required,
             refusal: None,
+            record_size: None,
             resumption: true,
             connack: 0,
             deny_publish: Vec::new(),
