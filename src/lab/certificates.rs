@@ -126,18 +126,16 @@ fn validity(kind: Certificate) -> (OffsetDateTime, OffsetDateTime) {
 }
 
 fn serial(kind: Certificate, name: &str) -> SerialNumber {
-    match kind {
-        Certificate::Revoked => SerialNumber::from(REVOKED_SERIAL),
-        _ => {
-            let digest = Sha256::digest(format!("serial {kind:?} {name}"));
-            // RFC 5280, 4.1.2.2: positive; a cleared top bit keeps the encoding at eight bytes.
-            let mut bytes: Vec<u8> = digest.iter().take(8).copied().collect();
-            if let Some(first) = bytes.first_mut() {
-                *first = *first & 0x7F | 0x40;
-            }
-            SerialNumber::from(bytes)
-        }
+    if kind == Certificate::Revoked {
+        return SerialNumber::from(REVOKED_SERIAL);
     }
+    let digest = Sha256::digest(format!("serial {kind:?} {name}"));
+    // RFC 5280, 4.1.2.2: positive; these two bits keep the encoding at eight bytes.
+    let mut bytes: Vec<u8> = digest.iter().take(8).copied().collect();
+    if let Some(first) = bytes.first_mut() {
+        *first = *first & 0x7F | 0x40;
+    }
+    SerialNumber::from(bytes)
 }
 
 struct AuthorityCertificate {

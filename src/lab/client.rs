@@ -66,19 +66,14 @@ impl Device {
             return;
         }
         self.be_patient(now);
-        match self.settings.speaks {
-            Speaks::Tls => {}
-            Speaks::Mqtt => self.progress = Progress::FlightSent,
-            Speaks::Http => {
-                pipe.out.extend_from_slice(b"GET / HTTP/1.1\r\nHost: broker.example:8883\r\nAccept: */*\r\n\r\n")
-            }
-            Speaks::Text => pipe.out.extend_from_slice(b"SSH-2.0-OpenSSH_9.6\r\n"),
-            Speaks::Nothing => {}
-        }
-        self.progress = self.progress.max(match self.settings.speaks {
-            Speaks::Tls => Progress::Connected,
-            Speaks::Mqtt | Speaks::Http | Speaks::Text | Speaks::Nothing => Progress::FlightSent,
-        });
+        let opening: &[u8] = match self.settings.speaks {
+            Speaks::Http => b"GET / HTTP/1.1\r\nHost: broker.example:8883\r\nAccept: */*\r\n\r\n",
+            Speaks::Text => b"SSH-2.0-OpenSSH_9.6\r\n",
+            Speaks::Tls | Speaks::Mqtt | Speaks::Nothing => b"",
+        };
+        pipe.out.extend_from_slice(opening);
+        // Without TLS there is no handshake to go through.
+        self.progress = if self.settings.speaks == Speaks::Tls { Progress::Connected } else { Progress::FlightSent };
     }
 
     /// Moves bytes between TCP and TLS; false where it has to stop for now.

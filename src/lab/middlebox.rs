@@ -60,15 +60,14 @@ impl Flows {
     fn seen(&mut self, at: Duration, view: &TcpView) -> Flow {
         let key = FlowKey::new(view.source, view.destination);
         let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX).saturating_add(1);
-        if !self.0.iter().any(|(known, _)| *known == key) {
-            self.0.push((key, Flow { number, last: at, longest_silence: Duration::ZERO }));
-        }
-        for (_, flow) in self.0.iter_mut().filter(|(known, _)| *known == key) {
-            flow.longest_silence = flow.longest_silence.max(at.saturating_sub(flow.last));
-            flow.last = at;
-            return flow.clone();
-        }
-        Flow { number, last: at, longest_silence: Duration::ZERO }
+        let fresh = Flow { number, last: at, longest_silence: Duration::ZERO };
+        let Some((_, flow)) = self.0.iter_mut().find(|(known, _)| *known == key) else {
+            self.0.push((key, fresh.clone()));
+            return fresh;
+        };
+        flow.longest_silence = flow.longest_silence.max(at.saturating_sub(flow.last));
+        flow.last = at;
+        flow.clone()
     }
 }
 

@@ -28,9 +28,11 @@ mod scripted;
 mod server;
 mod simulation;
 mod tls;
+mod varying;
 mod verifiers;
 mod wire;
 
 pub use catalogue::{Entry, catalogue, find};
+pub use multiply::{Multiplied, multiply};
 pub use recording::{RecordedFrame, Recording, run};
 pub use scenario::{LabError, Scenario, ScenarioError};

@@ -27,7 +27,7 @@ pub(super) fn play_segments(scenario: &Scenario, addresses: &Addresses, flights:
             None => {}
         }
         if let Some(packet) = talk.segment(segment, flights) {
-            wire.send(segment.at_ms.0, segment.from.direction(), packet);
+            wire.send(segment.at_ms.0, segment.from.direction(), &packet);
         }
     }
 }
@@ -154,12 +154,12 @@ pub(super) fn ask_names(scenario: &Scenario, addresses: &Addresses, wire: &mut W
     for (id, dns) in (0x1A00_u16..).zip(&scenario.dns) {
         let question = question(id, &dns.name, client.is_ipv6());
         if let Some(packet) = udp(asker, resolver, &question) {
-            wire.send(dns.at_ms.0, Direction::ToServer, packet);
+            wire.send(dns.at_ms.0, Direction::ToServer, &packet);
         }
         if let Some(packet) =
             dns.answer.and_then(|kind| udp(resolver, asker, &answer(&question, kind, addresses.server.address)))
         {
-            wire.send(dns.at_ms.0 + dns.takes_ms.0, Direction::ToClient, packet);
+            wire.send(dns.at_ms.0 + dns.takes_ms.0, Direction::ToClient, &packet);
         }
     }
 }

@@ -158,13 +158,13 @@ impl Simulation {
         for client in &mut self.clients {
             client.open_next(now)?;
             for packet in client.host.poll(now) {
-                self.wire.send(now, Direction::ToServer, packet);
+                self.wire.send(now, Direction::ToServer, &packet);
             }
             client.plan_next(now);
         }
         self.server.listen()?;
         for packet in self.server.host.poll(now) {
-            self.wire.send(now, Direction::ToClient, packet);
+            self.wire.send(now, Direction::ToClient, &packet);
         }
         self.server.listen()
     }
@@ -260,11 +260,13 @@ fn converse(scenario: &Scenario, secrets: &Arc<Secrets>) -> Result<Vec<Vec<u8>>,
             flights.push(said);
             flights.push(answered);
         }
-        match [device.wake_at(), broker.wake_at()].into_iter().flatten().filter(|at| *at > now).min() {
-            Some(at) if silent && !device.is_done() => now = at,
-            None if silent => break,
-            Some(_) if silent => break,
-            _ => {}
+        if !silent {
+            continue;
+        }
+        let wake = [device.wake_at(), broker.wake_at()].into_iter().flatten().filter(|at| *at > now).min();
+        match wake {
+            Some(at) if !device.is_done() => now = at,
+            _ => break,
         }
     }
     Ok(flights)

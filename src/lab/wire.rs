@@ -74,21 +74,21 @@ impl Wire {
     }
 
     /// Takes a packet from an endpoint.
-    pub(super) fn send(&mut self, now: Duration, direction: Direction, packet: Vec<u8>) {
+    pub(super) fn send(&mut self, now: Duration, direction: Direction, packet: &[u8]) {
         let departure = self.departure(now, direction, packet.len());
-        let verdict = self.middlebox.judge(departure, direction, &packet);
-        let forged = self.forged(&verdict, departure, direction, &packet);
+        let verdict = self.middlebox.judge(departure, direction, packet);
+        let forged = self.forged(&verdict, departure, direction, packet);
         let mut journey = Journey { departure, extra: Duration::ZERO, survives: true, copies: 1, damaged: None };
-        self.luck(direction, &mut journey, &packet);
+        self.luck(direction, &mut journey, packet);
         match verdict {
             Verdict::Nothing | Verdict::Apply(Action::Pass) => {}
             Verdict::Apply(Action::Drop | Action::Icmp(_)) => journey.survives = false,
             Verdict::Apply(Action::Reset(Reset { pass, .. })) => journey.survives = pass,
             Verdict::Apply(Action::Duplicate) => journey.copies = 2,
             Verdict::Apply(Action::Delay(late)) => journey.extra += late.0,
-            Verdict::Apply(Action::Corrupt) => journey.damaged = self.flip_a_bit(&packet),
+            Verdict::Apply(Action::Corrupt) => journey.damaged = self.flip_a_bit(packet),
             Verdict::Apply(Action::CorruptSilently) => {
-                journey.damaged = self.flip_a_bit(&packet).map(|mut packet| {
+                journey.damaged = self.flip_a_bit(packet).map(|mut packet| {
                     repair_checksums(&mut packet);
                     packet
                 });
@@ -166,7 +166,7 @@ impl Wire {
     }
 
     /// Takes a packet all the way, and lets the capture see it where it passes.
-    fn carry(&mut self, direction: Direction, packet: Vec<u8>, journey: &Journey) {
+    fn carry(&mut self, direction: Direction, packet: &[u8], journey: &Journey) {
         let delay = self.settings.delay_ms.0;
         let (vantage, middlebox) = match direction {
             Direction::ToServer => (self.vantage, self.settings.middlebox_at.0),
@@ -177,12 +177,12 @@ impl Wire {
             age(&mut packet, self.settings.hops);
             packet
         };
-        let after_box = behind(journey.damaged.as_deref().unwrap_or(&packet));
+        let after_box = behind(journey.damaged.as_deref().unwrap_or(packet));
         for copy in 0..journey.copies {
             let gap = Duration::from_micros(40) * copy;
             if vantage < middlebox {
                 if copy == 0 {
-                    self.witness(journey.departure + delay.mul_f64(vantage), direction, packet.clone());
+                    self.witness(journey.departure + delay.mul_f64(vantage), direction, packet.to_vec());
                 }
             } else if journey.survives {
                 let at = journey.departure + delay.mul_f64(vantage) + journey.extra + gap;

@@ -215,6 +215,7 @@ impl Default for Client {
 
 /// A broker.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in a scenario's file")]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Its address.
