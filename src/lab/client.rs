@@ -188,6 +188,11 @@ impl Device {
                 self.core.channel.say(&mqtt::bare(kind::DISCONNECT).bytes());
                 self.core.end(pipe, Ending::CloseNotify);
             }
+            ClientStep::DisconnectAndReset => {
+                self.core.channel.say(&mqtt::bare(kind::DISCONNECT).bytes());
+                self.core.end(pipe, Ending::CloseNotify);
+                self.core.finish(pipe, TcpEnd::Reset);
+            }
             ClientStep::CloseNotify => self.core.end(pipe, Ending::CloseNotify),
             ClientStep::Fin => self.core.end(pipe, Ending::Fin),
             ClientStep::Reset => self.core.end(pipe, Ending::Reset),

@@ -36,20 +36,13 @@ struct Line {
     reset_next: bool,
 }
 
-/// Enough for the largest publication of a scenario.
-const SEND_BUFFER: usize = 512 * 1024;
+/// What TCP may have under way; the rest waits in the pipe.
+const SEND_BUFFER: usize = 128 * 1024;
 
 impl Host {
     pub(super) fn new(address: IpAddr, settings: TcpSettings, seed: &mut Random) -> Self {
-        // IPv6 needs 1280 (RFC 8200, 5); below 576 smoltcp has no room for a segment.
-        let mut queue = Queue { mtu: settings.mtu.clamp(576, 65_535), ..Queue::default() };
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = seed.next();
-        let mut interface = Interface::new(config, &mut queue, Instant::ZERO);
-        interface.update_ip_addrs(|addresses| {
-            // A /0 network makes every other host a neighbour: no routes are needed. One address always fits.
-            let _ = addresses.push(IpCidr::new(address.into(), 0));
-        });
+        let mut queue = Queue { mtu: settings.mtu.clamp(MIN_MTU, 65_535), ..Queue::default() };
+        let interface = interface(address, &mut queue, seed.next());
         Self {
             address,
             interface,
@@ -121,6 +114,13 @@ impl Host {
         }
     }
 
+    /// Learns that a router on the path takes packets of at most `mtu` bytes (RFC 1191): segments are smaller from now on.
+    pub(super) fn shrink(&mut self, mtu: u16) {
+        self.queue.mtu = self.queue.mtu.min(usize::from(mtu).max(MIN_MTU));
+        // smoltcp reads the size of its device once; the sockets do not belong to the interface and live on.
+        self.interface = interface(self.address, &mut self.queue, u64::from(mtu));
+    }
+
     /// Goes as far as it can at this moment, and returns what is to be sent.
     pub(super) fn poll(&mut self, now: Duration) -> Vec<Vec<u8>> {
         // Each round either moves bytes or is the last; the bound is for scenarios that would move them for ever.
@@ -154,6 +154,20 @@ impl Host {
         let peers = self.lines.iter().filter_map(|line| line.peer.wake_at());
         peers.chain(tcp).min()
     }
+}
+
+/// What every IPv4 host takes (RFC 791, 3.1).
+const MIN_MTU: usize = 576;
+
+fn interface(address: IpAddr, queue: &mut Queue, seed: u64) -> Interface {
+    let mut config = Config::new(HardwareAddress::Ip);
+    config.random_seed = seed;
+    let mut interface = Interface::new(config, queue, Instant::ZERO);
+    interface.update_ip_addrs(|addresses| {
+        // A /0 network makes every other host a neighbour: no routes are needed. One address always fits.
+        let _ = addresses.push(IpCidr::new(address.into(), 0));
+    });
+    interface
 }
 
 impl Line {

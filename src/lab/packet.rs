@@ -67,6 +67,26 @@ impl TcpView {
     }
 }
 
+/// The receiver and the size of an ICMP error that says how large a packet may be (RFC 1191, 4; RFC 4443, 3.2).
+pub(crate) fn too_big(packet: &[u8]) -> Option<(IpAddr, u16)> {
+    let sliced = SlicedPacket::from_ip(packet).ok()?;
+    match (sliced.net?, sliced.transport?) {
+        (NetSlice::Ipv4(ip), TransportSlice::Icmpv4(icmp)) => match icmp.icmp_type() {
+            Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::FragmentationNeeded { next_hop_mtu }) => {
+                Some((ip.header().destination_addr().into(), next_hop_mtu))
+            }
+            _ => None,
+        },
+        (NetSlice::Ipv6(ip), TransportSlice::Icmpv6(icmp)) => match icmp.icmp_type() {
+            Icmpv6Type::PacketTooBig { mtu } => {
+                Some((ip.header().destination_addr().into(), u16::try_from(mtu).unwrap_or(u16::MAX)))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A TCP segment to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpDraft<'a> {

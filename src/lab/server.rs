@@ -165,7 +165,11 @@ impl Broker {
         if self.settings.takeover {
             self.sessions.borrow_mut().insert(client_id.clone(), self.connection);
         }
-        let factor = self.settings.keep_alive_factor.clamp(0.0, 1000.0);
+        let factor = if self.settings.keep_alive_factor.is_finite() {
+            self.settings.keep_alive_factor.clamp(0.0, 1000.0)
+        } else {
+            0.0
+        };
         let patience = Duration::from_secs(u64::from(keep_alive)).mul_f64(factor);
         self.session = Some(Session {
             version,

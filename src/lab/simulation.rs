@@ -5,14 +5,14 @@
 use super::client::Device;
 use super::crypto::Secrets;
 use super::host::Host;
-use super::packet::TcpView;
+use super::packet::{TcpView, too_big};
 use super::peer::{Peer, Pipe};
 use super::random::{self, Random};
 use super::scenario::{Client, Direction, LabError, Scenario, Server, Speaks};
 use super::scripted;
 use super::server::{Broker, Sessions};
 use super::tls::{self, Channel};
-use super::wire::{Passed, Wire};
+use super::wire::{Arrival, Passed, Wire};
 use crate::net::Endpoint;
 use rustls::{ClientConfig, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -50,6 +50,11 @@ pub(super) struct Addresses {
 
 impl Addresses {
     fn of(scenario: &Scenario) -> Result<Self, LabError> {
+        /// So many fit into the documentation network behind .10.
+        const MOST: usize = 200;
+        if scenario.client.len() > MOST {
+            return Err(LabError::Scenario(format!("a scenario has at most {MOST} clients")));
+        }
         let clients: Vec<IpAddr> = (10..)
             .zip(&scenario.client)
             .map(|(last, client)| client.address.unwrap_or(Ipv4Addr::new(192, 0, 2, last).into()))
@@ -84,6 +89,9 @@ struct DeviceHost {
     next: Option<Duration>,
     first_port: u16,
 }
+
+/// Longer stories are told by copies of shorter ones.
+const MOST_ROUNDS: u32 = 2_000_000;
 
 /// Dynamic ports begin here (RFC 6335, 6); each device has this many of its own.
 const FIRST_PORT: u16 = 49_152;
@@ -125,7 +133,12 @@ impl Simulation {
 
     fn run(mut self) -> Result<Played, LabError> {
         let mut now = Duration::ZERO;
+        let mut rounds = 0_u32;
         while now <= self.until {
+            rounds += 1;
+            if rounds > MOST_ROUNDS {
+                return Err(LabError::Scenario(format!("the scenario is still busy after {MOST_ROUNDS} events")));
+            }
             self.deliver(now);
             self.settle(now)?;
             let Some(next) = self.next_event(now) else { break };
@@ -137,8 +150,10 @@ impl Simulation {
 
     fn deliver(&mut self, now: Duration) {
         while let Some(arrival) = self.wire.arrived(now) {
-            // Names and ICMP errors are for the capture: the hosts have nobody who listens to them.
-            let Some(segment) = TcpView::of(&arrival.packet) else { continue };
+            let Some(segment) = TcpView::of(&arrival.packet) else {
+                self.hear_of_size(&arrival);
+                continue;
+            };
             if arrival.direction == Direction::ToServer {
                 self.server.host.receive(arrival.packet);
                 continue;
@@ -150,6 +165,17 @@ impl Simulation {
             {
                 client.host.receive(arrival.packet);
             }
+        }
+    }
+
+    /// An ICMP error that tells the size that fits is heeded; other errors and names are for the capture only.
+    fn hear_of_size(&mut self, arrival: &Arrival) {
+        let Some((receiver, mtu)) = too_big(&arrival.packet) else { return };
+        if arrival.direction == Direction::ToServer {
+            self.server.host.shrink(mtu);
+        }
+        for client in self.clients.iter_mut().filter(|client| client.address == receiver) {
+            client.host.shrink(mtu);
         }
     }
 

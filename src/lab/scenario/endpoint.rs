@@ -453,6 +453,8 @@ pub enum ClientStep {
     Raw(String),
     /// DISCONNECT, close_notify and FIN.
     Disconnect,
+    /// DISCONNECT, close_notify and RST, as some SDKs end a session that went well.
+    DisconnectAndReset,
     /// close_notify and FIN.
     CloseNotify,
     /// FIN.

@@ -166,7 +166,8 @@ pub enum DnsAnswer {
     Empty,
 }
 
-/// The verdict on one connection, in the words of the catalogue.
+/// The verdict on one connection, in the words of the catalogue, in the order of the connections' first frames. A cause that
+/// is not named must not be there; what else is not named is not asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
