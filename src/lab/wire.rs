@@ -268,3 +268,134 @@ const fn index(direction: Direction) -> usize {
         Direction::ToServer => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::packet::{TcpDraft, flag};
+    use super::super::scenario::{Chance, Millis, Rule};
+    use super::*;
+    use crate::net::Endpoint;
+
+    const DELAY: Duration = Duration::from_millis(50);
+
+    fn settings(rules: &str) -> Settings {
+        #[derive(serde::Deserialize)]
+        struct Rules {
+            rule: Vec<Rule>,
+        }
+        let rule = toml::from_str::<Rules>(&format!("rule = [{rules}]")).unwrap().rule;
+        Settings { delay_ms: Millis(DELAY), hops: 10, rule, ..Settings::default() }
+    }
+
+    /// A segment of the client with this many bytes.
+    fn segment(bytes: usize) -> Vec<u8> {
+        TcpDraft {
+            source: Endpoint::new(Ipv4Addr::new(192, 0, 2, 10).into(), 50_000),
+            destination: Endpoint::new(Ipv4Addr::new(198, 51, 100, 20).into(), 8883),
+            hop_limit: 64,
+            seq: 1000,
+            ack: 2000,
+            flags: flag::ACK,
+            window: 1000,
+            options: &[],
+            payload: &vec![7; bytes],
+        }
+        .packet()
+        .unwrap()
+    }
+
+    fn arrivals(wire: &mut Wire) -> Vec<(Duration, Arrival)> {
+        let mut arrivals = Vec::new();
+        while let Some(at) = wire.next_arrival() {
+            arrivals.extend(wire.arrived(at).map(|arrival| (at, arrival)));
+        }
+        arrivals
+    }
+
+    #[test]
+    fn the_capture_sees_a_packet_when_it_passes_the_vantage_point() {
+        let seen = |vantage| {
+            let mut wire = Wire::new(&settings(""), vantage, 1);
+            wire.send(Duration::ZERO, Direction::ToServer, &segment(10));
+            wire.into_passed().first().map(|passed| (passed.at, passed.packet[8])).unwrap()
+        };
+        let (beside_client, beside_server) = (seen(Vantage::Client), seen(Vantage::Server));
+        assert_eq!(beside_client.0 + DELAY, beside_server.0);
+        assert_eq!((beside_client.1, beside_server.1), (64, 54), "routers take from the TTL");
+    }
+
+    #[test]
+    fn what_the_middlebox_swallows_is_seen_on_its_near_side_only() {
+        let seen = |vantage| {
+            let mut wire = Wire::new(&settings("{ if = { larger_than = 1000 }, do = 'drop' }"), vantage, 1);
+            wire.send(Duration::ZERO, Direction::ToServer, &segment(1200));
+            wire.send(Duration::ZERO, Direction::ToServer, &segment(100));
+            (arrivals(&mut wire).len(), wire.into_passed().len())
+        };
+        assert_eq!([Vantage::Client, Vantage::Between, Vantage::Server].map(seen), [(1, 2), (1, 2), (1, 1)]);
+    }
+
+    #[test]
+    fn a_forged_reset_comes_sooner_than_the_server_could_answer() {
+        let rule = "{ do = { reset = { to = ['to-client'], hop_limit = 200 } } }";
+        let mut wire = Wire::new(&Settings { middlebox_at: Chance(0.1), ..settings(rule) }, Vantage::Client, 1);
+        let sent = segment(100);
+        wire.send(Duration::ZERO, Direction::ToServer, &sent);
+        let [(at, reset)] = arrivals(&mut wire).try_into().unwrap();
+        let view = TcpView::of(&reset.packet).unwrap();
+        assert!(at < DELAY / 2);
+        assert_eq!((view.flags, view.seq, view.ack, reset.packet[8]), (flag::RST | flag::ACK, 2000, 1100, 200));
+    }
+
+    #[test]
+    fn a_nat_forgets_a_silent_flow_for_ever() {
+        let mut wire = Wire::new(&settings("{ if = { forgotten_after_ms = 60000 }, do = 'drop' }"), Vantage::Client, 1);
+        for seconds in [0, 50, 100, 165, 170] {
+            wire.send(Duration::from_secs(seconds), Direction::ToServer, &segment(10));
+        }
+        let arrived: Vec<u64> = arrivals(&mut wire).iter().map(|(at, _)| at.as_secs()).collect();
+        assert_eq!(arrived, [0, 50, 100]);
+    }
+
+    #[test]
+    fn jitter_keeps_the_order_and_reordering_does_not() {
+        let order = |reorder| {
+            let jittery = Settings { jitter_ms: Millis(DELAY), reorder: Chance(reorder), ..settings("") };
+            let mut wire = Wire::new(&jittery, Vantage::Client, 1);
+            for number in 0..50 {
+                wire.send(
+                    Duration::from_millis(number),
+                    Direction::ToServer,
+                    &segment(usize::try_from(number).unwrap()),
+                );
+            }
+            let sizes: Vec<usize> = arrivals(&mut wire).iter().map(|(_, arrival)| arrival.packet.len()).collect();
+            (sizes.len(), sizes.is_sorted())
+        };
+        assert_eq!((order(0.0), order(0.3)), ((50, true), (50, false)));
+    }
+
+    #[test]
+    fn damage_shows_in_the_checksum_unless_it_is_repaired() {
+        let arrived = |action: &str| {
+            let mut wire = Wire::new(&settings(&format!("{{ do = '{action}' }}")), Vantage::Client, 1);
+            wire.send(Duration::ZERO, Direction::ToServer, &segment(100));
+            let [(_, arrival)] = arrivals(&mut wire).try_into().unwrap();
+            let mut repaired = arrival.packet.clone();
+            repair_checksums(&mut repaired);
+            (arrival.packet[40..] != segment(100)[40..], repaired == arrival.packet)
+        };
+        assert_eq!((arrived("corrupt"), arrived("corrupt-silently")), ((true, false), (true, true)));
+    }
+
+    #[test]
+    fn a_narrow_wire_sends_one_packet_after_the_other() {
+        let mut wire = Wire::new(&Settings { bandwidth: 80_000.0, ..settings("") }, Vantage::Server, 1);
+        for _ in 0..3 {
+            wire.send(Duration::ZERO, Direction::ToServer, &segment(960));
+        }
+        let at: Vec<Duration> = arrivals(&mut wire).iter().map(|(at, _)| *at).collect();
+        // 1000 bytes and the frame's overhead at 10,000 bytes a second.
+        assert!(at.windows(2).all(|pair| (100..110).contains(&pair[1].saturating_sub(pair[0]).as_millis())), "{at:?}");
+    }
+}

@@ -2,12 +2,16 @@
 //!
 //! Unknown keys are refused, so that a misspelt fault cannot become a healthy recording.
 
+mod client;
 mod endpoint;
 mod segment;
+mod server;
 mod wire;
 
+pub use client::*;
 pub use endpoint::*;
 pub use segment::*;
+pub use server::*;
 pub use wire::*;
 
 use serde::Deserialize;
