@@ -260,7 +260,8 @@ fn link_header_len(link_type: LinkType, data: &[u8]) -> usize {
 mod tests {
     use super::super::{find, run};
     use super::*;
-    use std::collections::BTreeSet;
+    use crate::net::Endpoint;
+    use std::collections::{BTreeMap, BTreeSet};
 
     fn recording(name: &str) -> Recording {
         run(&find(name).unwrap().scenario().unwrap()).unwrap()
@@ -312,6 +313,43 @@ mod tests {
         let syns =
             packets.iter().take(100).filter_map(|packet| TcpView::of(packet)).filter(|view| view.flags == flag::SYN);
         assert!(syns.count() > 30, "connections are not interleaved");
+    }
+
+    /// The bytes of every stream of a capture by their sequence numbers; panics where two segments disagree.
+    fn streams(packets: &[Vec<u8>]) -> BTreeMap<(Endpoint, Endpoint), BTreeMap<u32, u8>> {
+        let mut streams: BTreeMap<_, BTreeMap<u32, u8>> = BTreeMap::new();
+        for packet in packets {
+            let view = TcpView::of(packet).unwrap();
+            let stream = streams.entry((view.source, view.destination)).or_default();
+            for (seq, byte) in (view.seq..).zip(&packet[view.payload.clone()]) {
+                assert_eq!(*stream.entry(seq).or_insert(*byte), *byte, "two segments disagree");
+            }
+        }
+        streams
+    }
+
+    #[test]
+    fn a_value_is_the_same_wherever_it_is_sent_again() {
+        for name in ["healthy-overlap-tls13", "healthy-post-quantum-hello", "client-hello-lost"] {
+            let mut file = Vec::new();
+            multiply(&[recording(name)], 1, 1, &mut file).unwrap();
+            assert!(!streams(&packets(&file)).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_answer_repeats_the_session_id_of_the_question() {
+        let mut file = Vec::new();
+        multiply(&[recording("healthy-tls13")], 1, 9, &mut file).unwrap();
+        let hellos: Vec<Vec<u8>> =
+            streams(&packets(&file)).into_values().map(|stream| stream.into_values().collect()).collect();
+        // Record header 5, message header 4, version 2, random 32, the length of the session id.
+        let session_id = |hello: &[u8]| hello[44..76].to_vec();
+        assert_eq!((hellos[0][43], session_id(&hellos[0])), (32, session_id(&hellos[1])));
+        let original = recording("healthy-tls13");
+        assert!(
+            !original.frames.iter().any(|frame| frame.data.windows(32).any(|bytes| bytes == session_id(&hellos[0])))
+        );
     }
 
     #[test]

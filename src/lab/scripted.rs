@@ -214,3 +214,44 @@ fn answer(question: &[u8], kind: DnsAnswer, address: IpAddr) -> Vec<u8> {
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk() -> Talk {
+        let endpoint = |last, port| Endpoint::new(Ipv4Addr::new(192, 0, 2, last).into(), port);
+        Talk { client: endpoint(1, 50_000), server: endpoint(2, 8883), next: [u32::MAX - 2, 500] }
+    }
+
+    fn view(talk: &mut Talk, segment: &str) -> TcpView {
+        let segment: Segment = toml::from_str(&format!("at_ms = 0\n{segment}")).unwrap();
+        TcpView::of(&talk.segment(&segment, &[b"flight".to_vec()]).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn sequence_numbers_follow_what_was_sent_and_wrap() {
+        let mut talk = talk();
+        assert_eq!(view(&mut talk, "from = 'client'\nflags = 'S'").seq, u32::MAX - 2);
+        assert_eq!(view(&mut talk, "from = 'client'\ndata = { text = 'abc' }").seq, u32::MAX - 1);
+        assert_eq!(view(&mut talk, "from = 'server'").ack, 1);
+    }
+
+    #[test]
+    fn what_is_sent_again_moves_nothing() {
+        let mut talk = talk();
+        view(&mut talk, "from = 'server'\ndata = { flight = 0 }");
+        assert_eq!(view(&mut talk, "from = 'server'\nseq = -6\ndata = { part = [0, 0, 3] }").seq, 500);
+        assert_eq!(view(&mut talk, "from = 'server'").seq, 506);
+    }
+
+    #[test]
+    fn a_selective_acknowledgement_names_what_came_behind_the_hole() {
+        let mut talk = talk();
+        view(&mut talk, "from = 'server'\ndata = { flight = 0 }");
+        let segment: Segment = toml::from_str("at_ms = 0\nfrom = 'client'\nack = -6\nsack = [[2, 6]]").unwrap();
+        let packet = talk.segment(&segment, &[]).unwrap();
+        // Kind 5, length 10, the two edges (RFC 2018, 3).
+        assert_eq!(packet[40..50], [5, 10, 0, 0, 1, 246, 0, 0, 1, 250]);
+    }
+}

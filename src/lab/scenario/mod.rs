@@ -1,6 +1,37 @@
 //! Scenarios: what a `wire.toml` may say. Text goes in, a checked [`Scenario`] or one sentence with the line comes out.
 //!
-//! Unknown keys are refused, so that a misspelt fault cannot become a healthy recording.
+//! Unknown keys are refused, so that a misspelt fault cannot become a healthy recording. What is left out is a healthy
+//! device, a healthy broker and a plain wire:
+//!
+//! ```
+//! let text = r#"
+//! title = "A ClientHello that is swallowed"
+//! story = "A firewall lets small packets pass; the device gives up after ten seconds."
+//! messages = ["tcp: syn", "tls: client_hello", "tcp: retransmission"]
+//!
+//! [[client]]
+//! tls = ["1.3"]
+//! groups = ["x25519mlkem768", "x25519"]
+//! steps = ["connect", { publish = { topic = "a/b", size = 100, qos = 1 } }, "disconnect"]
+//! patience_ms = 10000
+//!
+//! [wire]
+//! delay_ms = 25
+//!
+//! [[wire.rule]]
+//! if = { direction = "to-server", larger_than = 1400 }
+//! do = "drop"
+//!
+//! [[expect]]
+//! outcome = "failed"
+//! stopped_in = "tls-hello"
+//! cause = "large-client-hello-dropped"
+//! "#;
+//! let scenario = iotcap::lab::Scenario::from_toml(text, "swallowed")?;
+//! let recording = iotcap::lab::run(&scenario)?;
+//! assert!(recording.frames.len() > 6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod client;
 mod endpoint;
