@@ -71,6 +71,37 @@ fn every_expectation_is_in_the_words_of_the_contract() {
 }
 
 #[test]
+fn every_finding_of_the_catalogue_has_a_scenario() {
+    let mut shown = BTreeSet::new();
+    for entry in lab::catalogue() {
+        let scenario = entry.scenario().unwrap();
+        shown.extend(scenario.expect_groups);
+        for expect in scenario.expect {
+            shown.extend(expect.cause);
+            shown.extend(expect.also);
+        }
+    }
+    let missing: Vec<&&str> = FINDINGS.iter().filter(|id| !shown.contains(**id)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let unknown: Vec<&String> = shown.iter().filter(|id| !FINDINGS.contains(&id.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn healthy_scenarios_promise_that_all_is_well() {
+    for entry in lab::catalogue().iter().filter(|entry| entry.name.starts_with("healthy-")) {
+        for expect in entry.scenario().unwrap().expect {
+            assert_eq!(
+                (expect.outcome.as_str(), expect.cause, expect.also),
+                ("ok", None, Vec::new()),
+                "{}",
+                entry.name
+            );
+        }
+    }
+}
+
+#[test]
 fn tshark_finds_what_each_scenario_promises() {
     if Command::new("tshark").arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none(), "tshark is missing");
@@ -226,4 +257,25 @@ const CONTROL_PACKETS: [(&str, u8); 13] = [
     ("pingreq", 12),
     ("pingresp", 13),
     ("disconnect", 14),
+];
+
+/// The ids of the findings that a wire can show, in the order of their codes.
+#[rustfmt::skip]
+const FINDINGS: [&str; 80] = [
+    "syn-unanswered", "connection-refused", "icmp-unreachable", "syn-ack-unanswered", "probe-only",
+    "accept-then-close", "client-silent", "packet-loss", "path-mtu-black-hole", "on-path-reset",
+    "idle-timeout-reset", "path-died", "zero-window-stall", "client-aborted", "server-aborted", "slow-network",
+    "plaintext-on-tls-port", "server-not-tls", "no-sni", "sni-refused", "alpn-refused", "alpn-missing",
+    "version-mismatch", "no-common-parameters", "client-hello-unanswered", "client-hello-lost",
+    "large-client-hello-dropped", "closed-on-client-hello", "hello-retry", "other-alert", "server-flight-incomplete",
+    "server-certificate-untrusted", "server-chain-incomplete", "server-certificate-expired",
+    "server-certificate-not-yet-valid", "client-clock-wrong", "server-name-mismatch", "tls-interception",
+    "client-gave-up", "server-certificate-expires-soon", "client-certificate-missing", "client-certificate-refused",
+    "client-certificate-expired", "client-certificate-revoked", "client-key-mismatch", "server-silent-in-handshake",
+    "bad-record-mac", "slow-client", "slow-server", "weak-parameters", "closed-on-connect", "connect-refused",
+    "connack-missing", "sent-before-connack", "closed-on-publish", "payload-too-large", "closed-on-subscribe",
+    "puback-missing", "protocol-error", "session-taken-over", "keepalive-expired", "pingresp-missing", "throttled",
+    "server-closed", "reconnect-storm", "slow-connack", "server-silent", "midstream-start", "capture-gap",
+    "one-direction", "truncated-snaplen", "capture-ended-first", "frames-dropped", "duplicate-frames", "not-tls",
+    "nothing-seen", "went-over-ipv6", "name-not-found", "name-unanswered", "slow-name",
 ];

@@ -115,7 +115,7 @@ pub struct Scenario {
     /// The verdict that must come out, by connection.
     #[serde(default)]
     pub expect: Vec<Expect>,
-    /// Findings that must span connections.
+    /// Findings that must be there for the capture as a whole: they span connections, or there is none to have them.
     #[serde(default)]
     pub expect_groups: Vec<String>,
     /// What tshark must find in the recording, as `layer: message`.
