@@ -219,7 +219,7 @@ impl Device {
         let id = if publish.qos > 0 { self.fresh_id() } else { 0 };
         let packet = mqtt::publish(self.settings.mqtt, &publish.topic, publish.size, publish.qos, id);
         match publish.qos {
-            0 => self.core.channel.say(&packet.bytes()),
+            qos if qos == 0 || !publish.wait => self.core.channel.say(&packet.bytes()),
             1 => self.ask(&packet, kind::PUBACK),
             _ => self.ask(&packet, kind::PUBCOMP),
         }

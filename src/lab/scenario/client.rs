@@ -117,6 +117,7 @@ pub enum ClientStep {
     /// So many PINGREQ, one a keep-alive; waits for each PINGRESP.
     Pings(u32),
     /// Waits, in milliseconds.
+    #[serde(rename = "wait_ms")]
     WaitMs(u64),
     /// Waits for a message from the server.
     AwaitMessage,
@@ -166,8 +167,15 @@ pub struct Publish {
     /// The time between two.
     #[serde(default)]
     pub every_ms: Millis,
+    /// Whether it waits for the acknowledgement.
+    #[serde(default = "yes")]
+    pub wait: bool,
 }
 
 const fn one_u32() -> u32 {
     1
+}
+
+const fn yes() -> bool {
+    true
 }

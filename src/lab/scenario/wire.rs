@@ -238,6 +238,7 @@ pub enum IcmpError {
     /// Administratively prohibited.
     Prohibited,
     /// Fragmentation needed, with the size that would pass.
+    #[serde(rename = "too_big")]
     TooBig(u16),
 }
 
