@@ -27,7 +27,7 @@ impl Event {
         match self {
             Self::Packet(packet) => packet.kind().name().unwrap_or("malformed"),
             Self::Incomplete(packet) => packet.kind.name().unwrap_or("malformed"),
-            Self::Inferred(inference) => inference.reading.event_name(),
+            Self::Inferred(inference) => inference.event_name(),
             Self::Malformed(_) => "malformed",
             Self::ProtocolError(_) => "protocol_error",
         }

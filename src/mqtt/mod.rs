@@ -85,6 +85,11 @@ impl Tracker {
         self.infer.handle_record(side, at, len, &mut self.session.facts, sink);
     }
 
+    /// Alerts have a record type of their own (TLS 1.2 and before): none is among the encrypted records that come here.
+    pub fn alerts_are_visible(&mut self) {
+        self.infer.alerts_are_visible();
+    }
+
     /// Bytes or records of one side are missing here.
     pub fn handle_gap(&mut self, side: Side) {
         self.session.facts.gaps[side] += 1;
@@ -103,7 +108,7 @@ impl Tracker {
         for side in Side::BOTH {
             self.streams[side].finish(side, at, &mut self.session, sink);
         }
-        self.infer.finish(&mut self.session.facts, sink);
+        self.infer.finish(at, &mut self.session.facts, sink);
     }
 
     /// What is known so far.

@@ -149,7 +149,7 @@ fn begins_packet(mut bytes: &[u8]) -> bool {
         if !is_plausible(header) {
             return false;
         }
-        match bytes.get(usize::from(header.header_length) + header.length as usize..) {
+        match bytes.get(usize::from(header.size) + header.length as usize..) {
             Some(rest) => bytes = rest,
             // The last one may end in a later piece; alone it proves nothing.
             None => return whole_packets > 0,

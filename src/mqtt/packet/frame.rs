@@ -147,8 +147,10 @@ impl Framer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mqtt) struct Header {
     pub(in crate::mqtt) first: u8,
+    /// The remaining length, in bytes.
     pub(in crate::mqtt) length: u32,
-    pub(in crate::mqtt) header_length: u8,
+    /// The length of the header itself, in bytes.
+    pub(in crate::mqtt) size: u8,
 }
 
 impl Header {
@@ -163,8 +165,8 @@ impl Header {
         match reader.varint() {
             Some(length) => {
                 // Four bytes hold 268,435,455 at most.
-                let header_length = u8::try_from(bytes.len() - reader.rest().len()).unwrap_or(u8::MAX);
-                Ok(Some(Self { first, length, header_length }))
+                let size = u8::try_from(bytes.len() - reader.rest().len()).unwrap_or(u8::MAX);
+                Ok(Some(Self { first, length, size }))
             }
             None if bytes.len() < Self::LONGEST => Ok(None),
             None => Err(Malformed::RemainingLength),
@@ -172,7 +174,7 @@ impl Header {
     }
 
     const fn frame(self, body: &[u8], began: Moment) -> Frame<'_> {
-        Frame { first: self.first, length: self.length, header_length: self.header_length, body, began }
+        Frame { first: self.first, length: self.length, header_length: self.size, body, began }
     }
 
     /// How many bytes of the body to keep, as far as `have` of it tells: at least one more than that, or enough.
@@ -218,7 +220,10 @@ const fn check_flags(first: u8) -> Result<(), Malformed> {
     match PacketType(first >> 4) {
         PacketType(0) => Err(Malformed::ReservedType),
         PacketType::PUBLISH => Ok(()),
-        PacketType::PUBREL | PacketType::SUBSCRIBE | PacketType::UNSUBSCRIBE if flags & 0b0111 == 0b0010 => Ok(()),
+        PacketType::PUBREL | PacketType::SUBSCRIBE | PacketType::UNSUBSCRIBE => match flags & 0b0111 {
+            0b0010 => Ok(()),
+            _ => Err(Malformed::ReservedFlags),
+        },
         _ if flags == 0 => Ok(()),
         _ => Err(Malformed::ReservedFlags),
     }
@@ -292,7 +297,7 @@ mod tests {
 
     #[test]
     fn unsound_headers_are_told() {
-        let read = |mut data: &[u8]| Framer::default().next(&mut data, at(1), None, KEEP).map(|found| found.err());
+        let read = |mut data: &[u8]| Framer::default().next(&mut data, at(1), None, KEEP).map(Result::err);
         assert_eq!(read(&[0xc0, 0x80, 0x80, 0x80, 0x80]), Some(Some(Malformed::RemainingLength)));
         assert_eq!(read(&[0x00, 0]), Some(Some(Malformed::ReservedType)));
         assert_eq!(read(&[0x80, 2, 0, 1]), Some(Some(Malformed::ReservedFlags)));
