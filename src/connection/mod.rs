@@ -75,6 +75,7 @@ impl Connection {
     pub fn open(segment: &Segment<'_>, ordinal: u64, context: &mut Context) -> Self {
         let endpoints = sides(segment, &context.settings);
         let now = Moment::new(segment.at, segment.frame);
+        let expected = context.settings.kind_of(endpoints.server.port);
         let resolution = context.names.resolution(endpoints.client.address, endpoints.server.address).cloned();
         let mut connection = Self {
             endpoints,
@@ -82,7 +83,7 @@ impl Connection {
             last: now,
             ordinal,
             tcp: tcp::Tracker::new(context.settings.tcp),
-            layers: Layers::new(context.settings.kind_of(endpoints.server.port)),
+            layers: Layers::new(expected, !segment.flags.contains(TcpFlags::SYN)),
             events: EventLog::new(context.settings.events),
             unreachable: None,
             resolution,

@@ -21,7 +21,7 @@ pub use event::{Event, Violation};
 pub use facts::{ErrorKind, Facts, Mark, PacketCounts, Pings, ProtocolError};
 pub use infer::{Inference, PlaintextLen, Reading};
 pub use packet::{Connack, Connect, Disconnect, Incomplete, Malformed, Packet, Publish};
-pub use session::Samples;
+pub use session::{Samples, Volume};
 
 use crate::evidence::Seen;
 use crate::net::{PerSide, Side};
@@ -115,5 +115,11 @@ impl Tracker {
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.session.facts
+    }
+
+    /// What is known at the end.
+    #[must_use]
+    pub fn into_facts(self) -> Facts {
+        self.session.facts
     }
 }

@@ -89,8 +89,7 @@ struct Search {
 }
 
 impl Search {
-    const KINDS: [PacketType; 4] =
-        [PacketType::PUBCOMP, PacketType::PUBREL, PacketType::PUBACK, PacketType::PUBREC];
+    const KINDS: [PacketType; 4] = [PacketType::PUBCOMP, PacketType::PUBREL, PacketType::PUBACK, PacketType::PUBREC];
     /// What a record costs that no exchange explains: more than all that can be half done.
     const UNEXPLAINED: u32 = 1000;
 

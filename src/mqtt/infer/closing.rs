@@ -3,8 +3,8 @@
 
 use super::exchange::{Exchange, OR_SUBSCRIBE, PROMPT, Two};
 use super::{Output, Reading, Record};
-use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::evidence::Basis;
+use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::mqtt::Sink;
 use crate::mqtt::facts::Mark;
 use crate::net::Side;
@@ -39,13 +39,7 @@ impl Exchange {
     }
 
     /// The client's last records of two bytes.
-    fn close_twos(
-        &mut self,
-        side: Option<Side>,
-        at: Moment,
-        alerts_visible: bool,
-        out: &mut Output<'_, impl Sink>,
-    ) {
+    fn close_twos(&mut self, side: Option<Side>, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let mut twos = std::mem::take(&mut self.twos);
         let Some(last) = twos.pop() else { return };
         // DISCONNECT, and close_notify right behind it.

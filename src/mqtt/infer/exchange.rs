@@ -206,7 +206,8 @@ impl Exchange {
             _ => ("", ""),
         };
         let sure = if is_sure { Likely } else { Possible };
-        let asked_or = if is_sure && candidates > 1 { "PUBLISH, and one next to it is the SUBSCRIBE" } else { asked_or };
+        let asked_or =
+            if is_sure && candidates > 1 { "PUBLISH, and one next to it is the SUBSCRIBE" } else { asked_or };
         let asked_sure = if candidates > 1 { Possible } else { sure };
         out.tell(asked.record, Reading::Subscribe, asked_sure, asked_or);
         out.tell(record, Reading::Suback { filters }, sure, answer_or);

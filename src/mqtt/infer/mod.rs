@@ -6,9 +6,9 @@
 //!
 //! A record is often told late, when its answer shows what it was: the moments are its own all the same.
 
-mod exchange;
 mod acks;
 mod closing;
+mod exchange;
 mod reading;
 
 pub use reading::{Inference, Reading};
