@@ -59,10 +59,15 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     }
     let mut told = Told::begin(outputs(&arguments.output)?)?;
     let mut secrets_seen = 0;
-    while let Some(frame) = source.next_frame() {
-        if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) {
-            analyzer.push(&frame);
-            told.tell_all(&mut analyzer)?;
+    let mut goes_on = true;
+    while goes_on {
+        match source.next_frame() {
+            Some(frame) if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) => {
+                analyzer.push(&frame);
+                told.tell_all(&mut analyzer)?;
+            }
+            Some(_) => {}
+            None => goes_on = false,
         }
         // Secrets stand before the frames that need them in a well-made file; then they are there in time.
         for block in source.info().secrets.iter().skip(secrets_seen) {
