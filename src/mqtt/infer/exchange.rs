@@ -60,8 +60,9 @@ pub(super) struct Exchange {
     /// The lengths of messages that are known to be some.
     sizes: PerSide<VecDeque<u32>>,
     previous: Option<Record>,
-    /// A side has closed.
-    is_closing: bool,
+    /// The last record that is no ping, no bare DISCONNECT and no alert.
+    last_word: Option<Record>,
+    pub(super) server_closed: bool,
 }
 
 /// A record that waits for its answer.
@@ -78,6 +79,8 @@ pub(super) struct Two {
     pub(super) record: Record,
     /// The client went on afterwards: this was no farewell.
     pub(super) is_ping: bool,
+    /// For so long nobody had spoken.
+    pub(super) silence: Duration,
 }
 
 impl Exchange {
@@ -88,16 +91,22 @@ impl Exchange {
 
     pub(super) fn handle(&mut self, record: Record, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let previous = self.previous.replace(record);
+        if !record.len.is(TWO) {
+            self.last_word = Some(record);
+        }
         if is_continuation(previous, record) {
-            return;
+            return self.lengthen(record);
         }
         self.settle_push(false, out);
         self.settle_pair(record, out);
         if !record.len.is_exact() {
             return self.vague(record, out);
         }
+        let silence = previous.map(|previous| record.at.at.since(previous.at.at)).unwrap_or_default();
         match (record.by, record.len.min) {
-            (Side::Client, TWO) => self.client_two(record, out),
+            // Behind the server's farewell it can only be the client's close_notify.
+            (Side::Client, TWO) if self.server_closed && !alerts_visible => {}
+            (Side::Client, TWO) => self.client_two(record, silence, out),
             (Side::Server, TWO) => self.server_two(record, alerts_visible, out),
             (_, THREE) => self.disconnect(record, out),
             (_, FOUR) => self.ack(record, out),
@@ -107,6 +116,19 @@ impl Exchange {
             (Side::Client, _) => self.request(record, out),
             (Side::Server, _) if self.suback(record, out) => {}
             (Side::Server, _) => self.push(record, out),
+        }
+    }
+
+    /// A record goes on with the packet of the one before it.
+    fn lengthen(&mut self, record: Record) {
+        let open = match record.by {
+            Side::Client => self.held.back_mut().map(|held| &mut held.record),
+            Side::Server => self.last_push.as_mut(),
+        };
+        if let Some(open) = open {
+            open.at = record.at;
+            open.len.min = open.len.min.saturating_add(record.len.min);
+            open.len.max = open.len.max.saturating_add(record.len.max);
         }
     }
 
@@ -126,14 +148,13 @@ impl Exchange {
         self.held.push_back(Held { record, doubtful: false });
     }
 
-    fn client_two(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        self.settle_run(Some(record), out);
+    fn client_two(&mut self, record: Record, silence: Duration, out: &mut Output<'_, impl Sink>) {
         self.settle_old(record, out);
         if self.twos.len() == MAX_TWOS {
             let oldest = self.twos.remove(0).record;
             self.tell_ping(oldest, None, Likely, "", out);
         }
-        self.twos.push(Two { record, is_ping: false });
+        self.twos.push(Two { record, is_ping: false, silence });
     }
 
     /// A server says two bytes in answer to a ping, or as an alert.
@@ -271,10 +292,28 @@ impl Exchange {
         }
     }
 
-    /// Everything that waits is told as well as it can be; see [`super::closing`].
+    /// The acknowledgements that are left at the end. In 5.0 the client's last word may be a DISCONNECT of the same length.
     pub(super) fn explain_rest(&mut self, out: &mut Output<'_, impl Sink>) {
-        self.is_closing = true;
+        let is_last = |record: &mut Record| record.by == Side::Client && self.last_word == Some(*record);
+        if self.version == Some(Version::V5_0)
+            && let Some(last) = self.run.pop_if(is_last)
+        {
+            let is_pending = self.down > 0 || self.up_half != Half::default() || self.down_half != Half::default();
+            // A client that acknowledged with PUBACK so far does not take to QoS 2 with its last word.
+            let packets = &out.facts.packets.client;
+            let is_qos_1 = packets[PacketType::PUBACK] > 0 && packets[PacketType::PUBREC] == 0;
+            let is_sure = self.run.is_empty() && !is_pending || is_qos_1 && self.run_is_even();
+            self.explain_run(is_sure, out);
+            let or = if is_sure { "" } else { "an acknowledgement" };
+            return out.tell_disconnect(last, if is_sure { Likely } else { Possible }, or);
+        }
         self.settle_run(None, out);
+    }
+
+    /// Whether the run acknowledges all that the server sent, one for one.
+    fn run_is_even(&self) -> bool {
+        let own = self.run.iter().filter(|record| record.by == Side::Client).count();
+        u32::try_from(own) == Ok(self.down)
     }
 
     /// Tells the acknowledgements that wait; `is_settled`: the client had the time to go on with QoS 2.
@@ -326,10 +365,6 @@ impl Exchange {
     /// A record of the length of an acknowledgement for which nothing waits.
     fn tell_unexplained(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
         match (record.by, self.version) {
-            // The last word, where nothing was to be acknowledged.
-            (_, Some(Version::V5_0)) if self.is_closing && self.previous == Some(record) => {
-                out.tell_disconnect(record, Likely, "");
-            }
             (_, Some(Version::V5_0)) => out.tell_disconnect(record, Possible, "an acknowledgement"),
             (Side::Client, Some(_)) => {
                 out.tell(record, Reading::Pingreq, Possible, "PINGREQ and DISCONNECT in one record");
@@ -393,7 +428,7 @@ impl Exchange {
                     two.is_ping = true;
                 }
                 if is_small && self.twos.len() < MAX_TWOS {
-                    self.twos.push(Two { record, is_ping: false });
+                    self.twos.push(Two { record, is_ping: false, silence: Duration::ZERO });
                 } else {
                     self.settle_old(record, out);
                     self.held.push_back(Held { record, doubtful: false });
