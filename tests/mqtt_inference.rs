@@ -258,7 +258,6 @@ enum Answer {
     None,
     Once(&'static str, u32),
     Release,
-    Echo { qos: u32, len: u32 },
 }
 
 impl Simulation {
@@ -300,11 +299,13 @@ impl Simulation {
         let connack = if sim.is_v5 { 5 + 3 * sim.below(3) as u32 } else { 4 };
         sim.plan(1, true, "connect", 14 + sim.number as u32 + 9, Answer::Once("connack", connack));
         let mut now = 10 + sim.round_trip;
+        let mut first_end = 0;
         let (qos, down_qos) = (sim.below(3), sim.below(3));
         if sim.below(2) == 0 {
             let (len, v5) = (8 + sim.below(40) as u32, u32::from(sim.is_v5));
             sim.plan(now, true, "subscribe", len + v5, Answer::Once("suback", 5 + v5));
             now += sim.round_trip + sim.below(50);
+            first_end = now + 4000;
             for _ in 0..sim.below(6) {
                 let (at, len) = (now + sim.below(4000), 20 + sim.below(200) as u32);
                 sim.publish(at, false, down_qos, len);
@@ -320,7 +321,8 @@ impl Simulation {
             }
             now += [1, 40, 500, 3000][sim.below(4) as usize];
         }
-        let end = now + 1500 + sim.below(3000);
+        // All exchanges end before the client leaves.
+        let end = now.max(first_end) + 1500 + sim.below(3000);
         sim.plan(end, true, "disconnect", 2, Answer::None);
         sim.drain();
         let last = sim.steps.last().map_or(end, |step| step.1);
@@ -341,7 +343,7 @@ impl Simulation {
             self.truth.insert(at, kind);
             let then = at + if by_client { self.round_trip } else { self.reaction };
             match answer {
-                Answer::None | Answer::Echo { .. } => {}
+                Answer::None => {}
                 Answer::Once(kind, len) => self.plan(then, !by_client, kind, len, Answer::None),
                 Answer::Release => {
                     // PUBREC; PUBREL and PUBCOMP follow from it.
