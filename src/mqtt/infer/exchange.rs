@@ -51,6 +51,8 @@ pub(super) struct Exchange {
     open: Open,
     /// Messages of the server since the last record of the run.
     new_down: u32,
+    /// What is open is one of several possibilities.
+    is_guess: bool,
     /// The client's records of two bytes that are not answered.
     pub(super) twos: Vec<Two>,
     /// A record of two bytes and the server's answer of two.
@@ -202,8 +204,7 @@ impl Exchange {
     fn ack(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
         self.settle_run(record, out);
         if self.run.len() == MAX_RUN {
-            // Too fast to wait for: the older half is told as well as it can be.
-            self.explain_run(MAX_RUN / 2, Trust::None, Some(record), out);
+            self.shorten_run(out);
         }
         let new_down = std::mem::take(&mut self.new_down);
         self.run.push(Waiting { record, new_down });
@@ -297,23 +298,51 @@ impl Exchange {
 
     /// The acknowledgements that are old enough are told: what belongs to them has come.
     fn settle_run(&mut self, now: Record, out: &mut Output<'_, impl Sink>) {
-        let is_young = |record: Record| now.at.at.since(record.at.at) < self.settled();
-        let old = self.run.iter().take_while(|four| !is_young(four.record)).count();
-        self.explain_run(old, Trust::All, Some(now), out);
+        let settled = self.settled();
+        let is_old = |four: &&Waiting| now.at.at.since(four.record.at.at) >= settled;
+        let old = self.run.iter().take_while(is_old).count();
+        if old == 0 {
+            return;
+        }
+        let (steps, meanings) = self.explain_run(|record| now.at.at.since(record.at.at) < settled);
+        if old == self.run.len() {
+            self.tell_run(steps, meanings, Trust::All, out);
+            (self.open, self.is_guess) = (Open::default(), false);
+        } else if !self.is_guess {
+            // As far as all explanations agree, so does what is open behind it.
+            let agreed = meanings.iter().take(old).take_while(|meaning| matches!(meaning, Meaning::Only(_))).count();
+            self.tell_run(steps, meanings.into_iter().take(agreed), Trust::All, out);
+        }
+    }
+
+    /// Too many came to wait for what belongs to them: the older half is told as well as it can be.
+    fn shorten_run(&mut self, out: &mut Output<'_, impl Sink>) {
+        self.is_guess = true;
+        let (steps, meanings) = self.explain_run(|_| true);
+        self.tell_run(steps, meanings.into_iter().take(MAX_RUN / 2), Trust::None, out);
     }
 
     /// The acknowledgements that are left at the end. In 5.0 the client's last word may be a DISCONNECT of the same length.
     pub(super) fn explain_rest(&mut self, out: &mut Output<'_, impl Sink>) {
         let is_last = |four: &mut Waiting| four.record.by == Side::Client && self.last_word == Some(four.record);
-        let last = self.run.pop_if(|four| self.version == Some(Version::V5_0) && is_last(four));
+        // Behind a DISCONNECT of four bytes there is at most a close_notify.
+        let may_follow = |four: &Waiting| match self.twos.as_slice() {
+            [] => true,
+            [two] => two.record.at.at.since(four.record.at.at) < PROMPT,
+            _ => false,
+        };
+        let is_v5 = self.version == Some(Version::V5_0);
+        let last = self.run.pop_if(|four| is_v5 && is_last(four) && may_follow(four));
         self.new_down += last.map_or(0, |last| last.new_down);
         let own = self.run.iter().filter(|four| four.record.by == Side::Client).count();
         let down = self.open.down + self.new_down + self.run.iter().map(|four| four.new_down).sum::<u32>();
         let is_even = self.open.is_idle() && u32::try_from(own) == Ok(down);
-        self.explain_run(self.run.len(), Trust::Leaving, None, out);
+        // All that the server sent was acknowledged once, as the client did so far or as nothing else can be.
+        let is_sure = is_even && (own == 0 || acknowledges_once(out));
+        self.is_guess |= last.is_some() && !is_sure;
+        let (steps, meanings) = self.explain_run(|_| false);
+        self.tell_run(steps, meanings, Trust::Leaving, out);
         if let Some(last) = last {
-            // All that the server sent was acknowledged once, as the client did so far or as nothing else can be.
-            let is_sure = is_even && (own == 0 || acknowledges_once(out));
             let or = if is_sure { "" } else { "an acknowledgement" };
             out.tell_disconnect(last.record, if is_sure { Likely } else { Possible }, or);
         }
@@ -324,13 +353,8 @@ impl Exchange {
         self.latency.saturating_mul(2).saturating_add(REACTION).min(PATIENCE)
     }
 
-    /// Tells the first `count` acknowledgements of the run, by what explains all of it `now`; none: nothing more will come.
-    fn explain_run(&mut self, count: usize, trust: Trust, now: Option<Record>, out: &mut Output<'_, impl Sink>) {
-        if count == 0 {
-            return;
-        }
-        let settled = self.settled();
-        let is_young = |record: Record| now.is_some_and(|now| now.at.at.since(record.at.at) < settled);
+    /// What the run means, with the messages in front of each record.
+    fn explain_run(&self, is_young: impl Fn(Record) -> bool) -> (Vec<Step>, Vec<Meaning>) {
         let mut previous = None;
         let new_up = |four: &Waiting| {
             let since = std::mem::replace(&mut previous, Some(four.record.at));
@@ -346,11 +370,23 @@ impl Exchange {
         };
         let steps: Vec<_> = self.run.iter().zip(&new_up).map(step).collect();
         let meanings = acks::explain(&steps, self.open);
-        let told: Vec<_> = self.run.drain(..count).zip(steps).zip(meanings).collect();
+        (steps, meanings)
+    }
+
+    /// Tells as much of the run as there are meanings.
+    fn tell_run(
+        &mut self,
+        steps: Vec<Step>,
+        meanings: impl IntoIterator<Item = Meaning, IntoIter: ExactSizeIterator>,
+        trust: Trust,
+        out: &mut Output<'_, impl Sink>,
+    ) {
+        let meanings = meanings.into_iter();
+        let told: Vec<_> = self.run.drain(..meanings.len()).zip(steps).zip(meanings).collect();
         for ((four, step), meaning) in told {
             self.open.add(step);
             let (kind, is_only) = match meaning {
-                Meaning::Only(kind) => (kind, true),
+                Meaning::Only(kind) => (kind, !self.is_guess),
                 Meaning::OneOf(kind) => (kind, false),
                 Meaning::None => {
                     self.tell_unexplained(four.record, out);
