@@ -122,8 +122,7 @@ struct Search {
 }
 
 impl Search {
-    const KINDS: [PacketType; 4] =
-        [PacketType::PUBCOMP, PacketType::PUBREL, PacketType::PUBACK, PacketType::PUBREC];
+    const KINDS: [PacketType; 4] = [PacketType::PUBCOMP, PacketType::PUBREL, PacketType::PUBACK, PacketType::PUBREC];
     /// What a record costs that no exchange explains: more than all that can be half done.
     const UNEXPLAINED: u32 = 1000;
 
@@ -209,7 +208,7 @@ mod tests {
     #[test]
     fn pipelined_messages_of_qos_2_are_told() {
         let run = [Server, Server, Client, Client, Server, Server];
-        let kinds: Vec<_> = [PacketType::PUBREC, PacketType::PUBREL, PacketType::PUBCOMP].repeat(1);
+        let kinds = [PacketType::PUBREC, PacketType::PUBREL, PacketType::PUBCOMP];
         let expected: Vec<_> = kinds.into_iter().flat_map(|kind| [Only(kind); 2]).collect();
         assert_eq!(meanings(&run, 2, 0), expected);
     }

@@ -6,17 +6,19 @@
 //!
 //! A record is often told late, when its answer shows what it was: the moments are its own all the same.
 
-mod exchange;
 mod acks;
 mod closing;
+mod exchange;
 mod reading;
+mod run;
+mod vague;
 
 pub use reading::{Inference, Reading};
 
 use super::Sink;
 use super::codes::{PacketType, Version};
 use super::event::Event;
-use super::facts::Facts;
+use super::facts::{Facts, Mark};
 use super::session::Entry;
 use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::evidence::{Basis, Seen};
@@ -189,7 +191,8 @@ impl Inferrer {
         };
         if len.is(CONNACK_V3) {
             self.exchange.version = Some(Version::V3_1_1);
-            out.facts.note_version(Version::V3_1_1, Basis::Inferred(if out.is_certain { Likely } else { Possible }));
+            // 3.1, which few speak any more, answers alike.
+            out.facts.note_version(Version::V3_1_1, Basis::Inferred(Possible));
         } else if len.min >= MIN_CONNACK_V5 && is_alone {
             let is_sure = len.max <= SURE_CONNACK_V5 && out.is_certain;
             self.exchange.version = Some(Version::V5_0);
@@ -220,5 +223,24 @@ impl<S: Sink> Output<'_, S> {
         let seen = Seen { began: record.began, ended: record.at, by: record.by, basis };
         let inference = Inference { reading, len: record.len, confidence, or };
         self.sink.event(seen, Event::Inferred(inference));
+    }
+    fn tell_disconnect(&mut self, record: Record, confidence: Confidence, or: &'static str) {
+        self.tell(record, Reading::Disconnect, confidence, or);
+        let confidence = if self.is_certain { confidence } else { Possible };
+        let mark = Mark { at: record.at, basis: Basis::Inferred(confidence) };
+        self.facts.disconnect[record.by].get_or_insert(mark);
+    }
+
+    /// Tells a ping and its answer, if there was one.
+    fn tell_ping(&mut self, asked: Record, answer: Option<Record>, confidence: Confidence, or: &'static str) {
+        self.tell(asked, Reading::Pingreq, confidence, or);
+        if confidence == Likely {
+            self.facts.pings.request(asked.at);
+        }
+        let Some(answer) = answer else { return };
+        self.tell(answer, Reading::Pingresp, confidence, or);
+        if confidence == Likely {
+            self.facts.pings.answer(answer.at);
+        }
     }
 }
