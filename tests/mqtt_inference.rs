@@ -319,10 +319,14 @@ impl Simulation {
     fn run(seed: u64) -> (usize, usize, Vec<String>) {
         let mut sim = Self::new(seed);
         sim.round_trip = 5 + sim.below(200);
+        if sim.below(3) == 0 {
+            // Recorded beside the server.
+            (sim.round_trip, sim.reaction) = (sim.reaction, sim.round_trip);
+        }
         sim.is_v5 = sim.below(3) == 0;
         let connack = if sim.is_v5 { 5 + 3 * sim.size(3) } else { 4 };
         sim.plan(1, true, "connect", 23, Answer::Once("connack", connack));
-        let mut now = 10 + sim.round_trip;
+        let mut now = 10 + sim.round_trip + sim.reaction;
         let mut first_end = 0;
         let (qos, down_qos) = (sim.below(3), sim.below(3));
         if sim.below(2) == 0 {

@@ -40,6 +40,8 @@ pub(super) struct Exchange {
     pub(super) version: Option<Version>,
     /// How long the server took for its first answer.
     pub(super) latency: Duration,
+    /// How long the client took to go on after it; beside the server that is a round trip at least.
+    pub(super) reaction: Option<Duration>,
     /// The client's records that may be answered, in their order.
     pub(super) held: VecDeque<Held>,
     /// Records of the length of an acknowledgement that are not explained yet.
@@ -93,13 +95,18 @@ pub(super) struct Two {
 }
 
 impl Exchange {
-    /// The server took so long for its first answer.
-    pub(super) fn expect_answers_after(&mut self, latency: Duration) {
+    /// The server accepted, and took so long for that.
+    pub(super) fn begin(&mut self, connack: Record, latency: Duration) {
         self.latency = latency;
+        self.previous = Some(connack);
+        self.reaction = None;
     }
 
     pub(super) fn handle(&mut self, record: Record, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let previous = self.previous.replace(record);
+        if let (Some(previous), Side::Client) = (previous, record.by) {
+            self.reaction.get_or_insert(record.at.at.since(previous.at.at));
+        }
         if !record.len.is(TWO) {
             self.last_word = Some(record);
         }

@@ -181,7 +181,7 @@ impl Inferrer {
         self.phase = Phase::Connected;
         out.facts.note_server(record.at);
         if let Some(asked) = out.facts.connect_at {
-            self.exchange.expect_answers_after(record.at.at.since(asked.at));
+            self.exchange.begin(record, record.at.at.since(asked.at));
         }
         let is_alone = out.facts.sent_before_connack == 0;
         let (confidence, or) = match len.min {

@@ -70,7 +70,8 @@ impl Exchange {
 
     /// A side goes on with QoS 2 within so long.
     fn settled(&self) -> Duration {
-        self.latency.saturating_mul(2).saturating_add(REACTION).min(PATIENCE)
+        let round = self.latency.saturating_add(self.reaction.unwrap_or_default());
+        round.saturating_mul(2).saturating_add(REACTION).min(PATIENCE)
     }
 
     /// What the run means, with the messages in front of each record.
