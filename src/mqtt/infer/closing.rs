@@ -58,7 +58,9 @@ impl Exchange {
         let was_prompt = at.at.since(last.record.at.at) < PROMPT;
         let is_exact = last.record.len.is_exact();
         if let Some(first) = both {
-            out.tell_disconnect(first.record, Likely, "");
+            // Before CONNACK a client has nothing to take leave from.
+            let is_sure = out.facts.connack_at.is_some();
+            out.tell_disconnect(first.record, if is_sure { Likely } else { Possible }, "");
         } else if last.is_ping || (!was_prompt && is_exact && is_in_step(last.record, out)) {
             out.tell_ping(last.record, None, if is_exact { Likely } else { Possible }, "");
         } else if !was_prompt || side == Some(Side::Server) && last.silence >= LONG_SILENCE {

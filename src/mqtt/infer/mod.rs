@@ -63,6 +63,8 @@ const MIN_CONNACK_V5: u32 = 5;
 const SURE_CONNACK_V5: u32 = 16;
 /// Longer first records of a server are hardly a CONNACK.
 const MAX_CONNACK: u32 = 64;
+/// Still longer ones are a ticket of TLS that was not told apart.
+const MIN_TICKET: u32 = 160;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +176,8 @@ impl Inferrer {
     /// The server's first packet must be CONNACK (3.2), or AUTH in an extended authentication of 5.0.
     fn connack(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
         let len = record.len;
-        if len.max < CONNACK_V3 {
-            // An alert: the server refuses.
+        // An alert: the server refuses. A ticket: it has not spoken yet.
+        if len.max < CONNACK_V3 || len.min >= MIN_TICKET {
             return;
         }
         self.phase = Phase::Connected;
