@@ -248,7 +248,7 @@ impl Exchange {
         let asked_sure = if candidates > 1 { Possible } else { sure };
         out.tell(asked.record, Reading::Subscribe, asked_sure, asked_or);
         out.tell(record, Reading::Suback { filters }, sure, answer_or);
-        if sure == Likely {
+        if sure == Likely && out.is_certain {
             out.facts.first_ack.get_or_insert((asked.record.at, record.at));
         }
         if self.subscribes.len() < MAX_SIZES {

@@ -215,7 +215,7 @@ struct Output<'a, S> {
 impl<S: Sink> Output<'_, S> {
     /// Tells what a record is taken for, and what it could be as well.
     fn tell(&mut self, record: Record, reading: Reading, confidence: Confidence, or: &'static str) {
-        let confidence = if self.is_certain { confidence } else { Possible };
+        let confidence = self.capped(confidence);
         let basis = Basis::Inferred(confidence);
         if confidence >= Likely {
             self.facts.packets[record.by].count(reading.kind());
@@ -226,15 +226,21 @@ impl<S: Sink> Output<'_, S> {
         let inference = Inference { reading, len: record.len, confidence, or };
         self.sink.event(seen, Event::Inferred(inference));
     }
+    /// The confidence that a reading can have in this capture.
+    fn capped(&self, confidence: Confidence) -> Confidence {
+        if self.is_certain { confidence } else { Possible }
+    }
+
     fn tell_disconnect(&mut self, record: Record, confidence: Confidence, or: &'static str) {
         self.tell(record, Reading::Disconnect, confidence, or);
-        let confidence = if self.is_certain { confidence } else { Possible };
+        let confidence = self.capped(confidence);
         let mark = Mark { at: record.at, basis: Basis::Inferred(confidence) };
         self.facts.disconnect[record.by].get_or_insert(mark);
     }
 
     /// Tells a ping and its answer, if there was one.
     fn tell_ping(&mut self, asked: Record, answer: Option<Record>, confidence: Confidence, or: &'static str) {
+        let confidence = self.capped(confidence);
         self.tell(asked, Reading::Pingreq, confidence, or);
         if confidence == Likely {
             self.facts.pings.request(asked.at);

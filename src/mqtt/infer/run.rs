@@ -152,8 +152,10 @@ impl Exchange {
         out.tell(held.record, Reading::AcknowledgedPublish, Likely, "");
         out.tell(record, Reading::Ack(kind), confidence, or);
         self.remember(held.record);
-        out.facts.first_ack.get_or_insert((held.record.at, record.at));
-        out.facts.ack_latency.client.add(record.at.at.since(held.record.at.at));
+        if out.is_certain {
+            out.facts.first_ack.get_or_insert((held.record.at, record.at));
+            out.facts.ack_latency.client.add(record.at.at.since(held.record.at.at));
+        }
     }
 
     /// A record of the length of an acknowledgement for which nothing waits.
