@@ -1,19 +1,23 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
-use crate::analyzer::{Analyzer, Config};
+use crate::analyzer::{Analyzer, Config, Happening, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
-use crate::diagnosis::{CaptureState, Thresholds, diagnose};
+use crate::diagnosis::{self, CaptureState, Thresholds, diagnose};
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
+use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Seek, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+use tempfile::{SpooledTempFile, spooled_tempfile};
 
 /// Analyses captures and tells what was found.
 ///
@@ -23,23 +27,38 @@ pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
     let mut source = source::open(&arguments.captures())?;
     let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
     let mut analyzer = Analyzer::new(config(&arguments.selection));
-    let mut told = Told::begin(outputs(&arguments.output)?)?;
+    let mut told = Told::begin(outputs(&arguments.output, Pace::AtEnd)?)?;
+    let mut saving = saving(arguments)?;
+    let names = source.info().sources.clone();
     while let Some(frame) = source.next_frame() {
         if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) {
-            analyzer.push(&frame);
+            let taken = analyzer.push(&frame);
             told.tell_all(&mut analyzer)?;
+            if let Some(saving) = saving.as_mut().filter(|_| taken != Taken::PassedOver) {
+                let file = usize::from(frame.id.file());
+                saving.add((file, names.get(file).map_or("", String::as_str)), &frame)?;
+            }
         }
     }
     analyzer.finish();
     told.tell_all(&mut analyzer)?;
+    if let Some(saving) = &mut saving {
+        saving.flush()?;
+    }
     let facts = capture_facts(source.as_ref(), &arguments.selection);
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
     let summary = told.finish(&capture)?;
-    Ok(exit_code(&summary, arguments.output.fail_on))
+    Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
+}
+
+/// Where the frames that were looked at are saved, if they are to be.
+fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
+    let create = |path: &PathBuf| Saving::create(path, 0, &filter_text(&arguments.selection));
+    arguments.output.write.as_ref().map(create).transpose()
 }
 
 /// What the core is to look at.
-fn config(selection: &SelectionArgs) -> Config {
+pub(crate) fn config(selection: &SelectionArgs) -> Config {
     let any_port = selection.filter.is_some();
     let ports = if any_port { Vec::new() } else { selection.ports.clone() };
     Config {
@@ -50,36 +69,77 @@ fn config(selection: &SelectionArgs) -> Config {
 }
 
 /// The connections told so far, in every format that was asked for.
-struct Told {
+pub(crate) struct Told {
     outputs: Vec<Output>,
     summary: Summary,
     thresholds: Thresholds,
+    /// What is known of the capture so far.
+    pub(crate) capture: CaptureState,
 }
 
 /// A format and where it goes.
-struct Output {
+pub(crate) struct Output {
     format: Box<dyn Format>,
     to: Box<dyn Write>,
     name: String,
+    /// The file, where it is one.
+    pub(crate) file: Option<File>,
 }
 
 impl Told {
-    fn begin(mut outputs: Vec<Output>) -> Result<Self> {
+    pub(crate) fn begin(mut outputs: Vec<Output>) -> Result<Self> {
         for output in &mut outputs {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
-        Ok(Self { outputs, summary: Summary::default(), thresholds: Thresholds::default() })
+        let (summary, thresholds) = (Summary::default(), Thresholds::default());
+        Ok(Self { outputs, summary, thresholds, capture: CaptureState::default() })
     }
 
-    fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+    pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
         while let Some(record) = analyzer.poll() {
             self.tell(&record)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, record: &Record) -> Result<()> {
-        let verdict = diagnose(record, CaptureState::default(), &self.thresholds);
+    /// Tells an event of a connection that is going on.
+    pub(crate) fn happened(&mut self, happening: &Happening) -> Result<()> {
+        let who = happening.endpoints.client.to_string();
+        let event = build::event(&happening.event, happening.start);
+        for output in &mut self.outputs {
+            output.format.happened(&who, &event, &mut output.to).with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(())
+    }
+
+    /// Tells how a connection looks that is not over, if it looks bad. Says whether it does.
+    pub(crate) fn provisional(&mut self, record: &Record) -> Result<bool> {
+        let verdict = diagnose(record, self.capture, &self.thresholds);
+        if verdict.outcome != diagnosis::Outcome::Failed {
+            return Ok(false);
+        }
+        let connection = build::connection(record, &verdict);
+        for output in &mut self.outputs {
+            output.format.provisional(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(true)
+    }
+
+    /// How long a connection may not move before it is called stuck.
+    pub(crate) const fn stuck_after(&self) -> Duration {
+        self.thresholds.stuck
+    }
+
+    /// Brings out what was told so far.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        for output in &mut self.outputs {
+            output.to.flush().with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell(&mut self, record: &Record) -> Result<()> {
+        let verdict = diagnose(record, self.capture, &self.thresholds);
         let connection = build::connection(record, &verdict);
         self.summary.count(&connection);
         for output in &mut self.outputs {
@@ -88,7 +148,7 @@ impl Told {
         Ok(())
     }
 
-    fn finish(mut self, capture: &crate::report::model::Capture) -> Result<Summary> {
+    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture) -> Result<Summary> {
         for output in &mut self.outputs {
             let written =
                 output.format.finish(capture, &self.summary, &[], &mut output.to).and_then(|()| output.to.flush());
@@ -98,34 +158,79 @@ impl Told {
     }
 }
 
+/// Keeps what is written until it is flushed: in memory while that is little, in a temporary file when it is much.
+struct HeldBack<W> {
+    kept: SpooledTempFile,
+    to: W,
+}
+
+impl<W: Write> HeldBack<W> {
+    /// What is kept in memory, in bytes.
+    const IN_MEMORY: usize = 4 << 20;
+
+    fn new(to: W) -> Self {
+        Self { kept: spooled_tempfile(Self::IN_MEMORY), to }
+    }
+}
+
+impl<W: Write> Write for HeldBack<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.kept.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.kept.rewind()?;
+        io::copy(&mut self.kept, &mut self.to)?;
+        self.kept = spooled_tempfile(Self::IN_MEMORY);
+        self.to.flush()
+    }
+}
+
 fn cannot_write(name: &str) -> String {
     format!("cannot write to {name}")
 }
 
-fn outputs(arguments: &OutputArgs) -> Result<Vec<Output>> {
+/// Opens what the report goes to.
+pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
+    open_outputs(arguments, pace, false)
+}
+
+/// Opens what the report goes to; standard output gets nothing until the end.
+pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
+    open_outputs(arguments, Pace::AtEnd, true)
+}
+
+fn open_outputs(arguments: &OutputArgs, pace: Pace, held_back: bool) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     if !(arguments.quiet && arguments.format == FormatName::Text) {
-        let to = Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout())));
+        let stdout = BufWriter::new(anstream::AutoStream::auto(io::stdout()));
+        let to: Box<dyn Write> = if held_back { Box::new(HeldBack::new(stdout)) } else { Box::new(stdout) };
         let terminal = io::stdout().is_terminal();
         outputs.push(Output {
-            format: format(arguments.format, arguments, terminal),
+            format: format(arguments.format, arguments, terminal, pace),
             to,
             name: "standard output".to_owned(),
+            file: None,
         });
     }
     for target in &arguments.reports {
         let name = target.path.display().to_string();
-        let file = File::create(&target.path).with_context(|| cannot_write(&name))?;
+        let open = || {
+            let file = File::create(&target.path)?;
+            Ok::<_, io::Error>((file.try_clone()?, file))
+        };
+        let (to, file) = open().with_context(|| cannot_write(&name))?;
         outputs.push(Output {
-            format: format(target.format, arguments, false),
-            to: Box::new(BufWriter::new(file)),
+            format: format(target.format, arguments, false, Pace::AtEnd),
+            to: Box::new(BufWriter::new(to)),
             name,
+            file: Some(file),
         });
     }
     Ok(outputs)
 }
 
-fn format(name: FormatName, arguments: &OutputArgs, terminal: bool) -> Box<dyn Format> {
+fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) -> Box<dyn Format> {
     match name {
         FormatName::Json => Box::new(Json::default()),
         FormatName::Jsonl => Box::new(JsonLines),
@@ -135,7 +240,9 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool) -> Box<dyn F
             glyphs: Glyphs::Unicode,
             verbose: arguments.verbose > 0,
             limit: arguments.limit,
-            pace: Pace::AtEnd,
+            // A live capture has told them by then.
+            events: arguments.events && pace == Pace::AtEnd,
+            pace,
             ..TextOptions::default()
         })),
     }
@@ -155,7 +262,7 @@ fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts
         kind: CaptureKind::File,
         link_types: info.link_types.clone(),
         frames: info.frames,
-        filter: Some(selection.filter.clone().unwrap_or_else(|| default_filter(selection))),
+        filter: Some(filter_text(selection)),
         dropped: Dropped { kernel: info.dropped.kernel, interface: info.dropped.interface },
         damaged: info.damaged.first().map(|damage| Damage {
             file: several.then(|| u32::from(damage.after.file()) + 1),
@@ -168,14 +275,18 @@ fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts
     }
 }
 
-/// The default filter in libpcap's words: it is a test after decoding, which this describes.
+/// The filter in libpcap's words. The default one is a test after decoding, which this describes.
+pub(crate) fn filter_text(selection: &SelectionArgs) -> String {
+    selection.filter.clone().unwrap_or_else(|| default_filter(selection))
+}
+
 fn default_filter(selection: &SelectionArgs) -> String {
     let ports: Vec<String> = selection.ports.iter().map(|port| format!("tcp port {port}")).collect();
     let ports = if ports.len() > 1 { format!("({})", ports.join(" or ")) } else { ports.join("") };
     if selection.ipv6 { ports } else { format!("ip and {ports}") }
 }
 
-fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
+pub(crate) fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
     let bad = match fail_on {
         FailOn::Never => 0,
         FailOn::Failed => summary.outcome(Outcome::Failed),

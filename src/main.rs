@@ -2,6 +2,8 @@
 
 use clap::{CommandFactory, Parser};
 use iotcap::cli::Cli;
+#[cfg(all(feature = "live", unix))]
+use iotcap::cli::Command;
 use std::io;
 use std::process::ExitCode;
 
@@ -20,6 +22,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    #[cfg(all(feature = "live", unix))]
+    match &cli.command {
+        Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
+        Some(Command::Interfaces) => return iotcap::interfaces::print().map(|()| ExitCode::SUCCESS),
+        None if !cli.analyze.live.interfaces.is_empty() => return iotcap::live::watch(&cli.analyze),
+        None => {}
+    }
     if cli.analyze.captures().is_empty() {
         Cli::command().print_help()?;
         return Ok(ExitCode::from(EXIT_ERROR));

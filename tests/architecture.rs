@@ -20,8 +20,22 @@ const LAYERS: &[Layer] = &[
     Layer { modules: EDGES, siblings: true, core: false },
 ];
 
-const EDGES: &[&str] =
-    &["source", "lab", "pki", "broker", "publisher", "config", "cli", "analyze", "privileges", "demo", "run", "live"];
+const EDGES: &[&str] = &[
+    "source",
+    "lab",
+    "pki",
+    "broker",
+    "publisher",
+    "config",
+    "cli",
+    "analyze",
+    "saving",
+    "privileges",
+    "interfaces",
+    "demo",
+    "run",
+    "live",
+];
 
 /// What the core may not touch: the outside world and whatever waits for it.
 const NOT_IN_THE_CORE: &[&str] = &[

@@ -18,7 +18,7 @@ use crate::frame::LinkType;
 use pcap::{Active, Capture};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use thread::{BATCHES, Control, Filling, Order, Tally, Worker};
@@ -117,7 +117,8 @@ impl LiveCapture {
             let thread_name = format!("capture {name}");
             let tally = Tally::default();
             let options = options.clone();
-            let worker = Worker { name, capture, control: Arc::clone(&control), options, reopen, filling, tally, rounds: 0 };
+            let worker =
+                Worker { name, capture, control: Arc::clone(&control), options, reopen, filling, tally, rounds: 0 };
             let handle = Builder::new().name(thread_name).spawn(move || worker.run())?;
             running.free.push(free);
             running.threads.push((control, handle));
@@ -136,18 +137,8 @@ pub struct Running {
 impl Running {
     /// What comes next, if it comes within `patience`; `None` if nothing does.
     pub fn next(&self, patience: Duration) -> Option<News> {
-        match self.news.recv_timeout(patience) {
-            Ok(news) => Some(news),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.news.recv_timeout(patience).ok()
     }
-
-    /// Gives a batch back, to be filled again.
-    pub fn recycle(&self, batch: Batch) {
-        if let Some(free) = self.free.get(batch.interface) {
-            // The thread may be over: then the batch is of no use.
-            drop(free.try_send(batch));
-        }
     }
 
     /// Turns the filter off, to see what else there is, or on again.

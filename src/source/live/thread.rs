@@ -41,10 +41,7 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn new(capture: &mut Capture<Active>) -> Arc<Self> {
-        Arc::new(Self {
-            order: AtomicU8::new(Order::Capture as u8),
-            breaker: Mutex::new(capture.breakloop_handle()),
-        })
+        Arc::new(Self { order: AtomicU8::new(Order::Capture as u8), breaker: Mutex::new(capture.breakloop_handle()) })
     }
 
     /// Gives an order and wakes the thread.
@@ -121,11 +118,9 @@ impl Worker {
             self.count();
         }
         match taken {
-            Ok(_) => Ok(()),
-            // What a woken thread gets: a message that says nothing.
-            Err(pcap::Error::PcapError(message)) if message.is_empty() => Ok(()),
-            Err(pcap::Error::NoMorePackets | pcap::Error::TimeoutExpired) => Ok(()),
-            Err(error) => Err(words(error)),
+            // A message that says nothing is what a thread gets that was woken.
+            Err(pcap::Error::PcapError(message)) if !message.is_empty() => Err(message),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
