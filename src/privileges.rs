@@ -105,6 +105,12 @@ pub fn leave_root(account: &Account, keep: Keep) -> Result<(), PrivilegeError> {
     Ok(())
 }
 
+/// Takes from this process and its children the rights that a program file could give them: best effort, since only root can.
+/// To be called before [`leave_root`].
+pub fn bound() {
+    system::clear_bounding_set();
+}
+
 /// What [`seal`] could do on this system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sealed {
@@ -184,9 +190,14 @@ mod system {
         Ok(Sealed { capabilities: keep == Keep::Nothing, no_new_privileges: true, landlock })
     }
 
-    fn clear_capabilities(keep: Keep) -> Result<(), caps::errors::CapsError> {
-        // The bounding set needs CAP_SETPCAP, which only root has; without new privileges it bounds nothing any more.
+    /// It needs `CAP_SETPCAP`; and without new privileges it bounds nothing any more.
+    pub(super) fn clear_bounding_set() {
         drop(caps::clear(None, CapSet::Bounding));
+    }
+
+    fn clear_capabilities(keep: Keep) -> Result<(), caps::errors::CapsError> {
+        clear_bounding_set();
+        // Kernels without it have nothing to clear.
         drop(caps::clear(None, CapSet::Ambient));
         let mut kept = CapsHashSet::new();
         if keep == Keep::NetRaw && caps::has_cap(None, CapSet::Permitted, Capability::CAP_NET_RAW)? {
@@ -238,6 +249,8 @@ mod system {
     pub(super) fn set_groups(_: &Account) -> Result<(), PrivilegeError> {
         Ok(())
     }
+
+    pub(super) const fn clear_bounding_set() {}
 
     pub(super) fn seal(_: Keep) -> Result<Sealed, PrivilegeError> {
         Ok(Sealed::default())

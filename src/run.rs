@@ -32,7 +32,7 @@ pub fn run(arguments: &RunArgs) -> Result<ExitCode> {
     // The command runs as the caller, with all of the caller's groups: which this process has once it became the caller.
     let is_caller = caller.is_some() && rights.account() == caller.as_ref();
     if is_caller {
-        rights.leave_root()?;
+        rights.become_user()?;
     }
     let child = start(command, caller.filter(|_| !is_caller), &signals)?;
     if !is_caller {

@@ -115,8 +115,16 @@ impl Rights {
         self.account.as_ref()
     }
 
-    /// Becomes that user.
+    /// Becomes that user, for good, with all programs that it will start.
     pub(crate) fn leave_root(&self) -> Result<()> {
+        if self.drop {
+            privileges::bound();
+        }
+        self.become_user()
+    }
+
+    /// Becomes that user; a program that it starts may still become root where the system lets it.
+    pub(crate) fn become_user(&self) -> Result<()> {
         if let Some(account) = &self.account {
             privileges::leave_root(account, self.keep)?;
         }
