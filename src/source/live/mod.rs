@@ -139,6 +139,13 @@ impl Running {
     pub fn next(&self, patience: Duration) -> Option<News> {
         self.news.recv_timeout(patience).ok()
     }
+
+    /// Gives a batch back, to be filled again.
+    pub fn recycle(&self, batch: Batch) {
+        if let Some(free) = self.free.get(batch.interface) {
+            // The thread may be over: then the batch is of no use.
+            drop(free.try_send(batch));
+        }
     }
 
     /// Turns the filter off, to see what else there is, or on again.
