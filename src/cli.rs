@@ -9,7 +9,6 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Examples:
   sudo iotcap -i eth0                          watch an interface; Ctrl-C ends it with a summary
-  sudo iotcap run -- ./device --once           watch while a program runs
   iotcap capture.pcapng                        the story of each connection, the verdict first
   iotcap -r gw.pcap.gz -p 8883 -p 443 -v       other ports, healthy connections in full
   iotcap old.pcap new.pcap --format json       a ring of files as one capture, for a program
@@ -32,7 +31,7 @@ pub struct Cli {
 /// Everything that is not an analysis.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Capture while a command runs, then report; exit status: the command's, or 1 by --fail-on
+    /// Capture while a command runs, then report
     #[cfg(all(feature = "live", unix))]
     Run(Box<RunArgs>),
     /// List what can be captured on, with addresses
@@ -100,7 +99,7 @@ pub struct UntilArgs {
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub duration: Option<Duration>,
     /// End after so many frames that were looked at
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 }
 
@@ -171,7 +170,7 @@ pub struct OutputArgs {
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
-    /// Exit 1 when a connection is at least this bad
+    /// Exit 1 when a connection is at least this bad [default: never; for run: failed]
     #[arg(long, value_name = "L", value_enum)]
     pub fail_on: Option<FailOn>,
     /// Every event as it happens, healthy connections too

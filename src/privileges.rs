@@ -114,8 +114,8 @@ pub fn bound() {
 /// What [`seal`] could do on this system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sealed {
-    /// Whether capabilities are gone (Linux).
-    pub capabilities: bool,
+    /// What is kept of the capabilities (Linux); none where the system has no such thing.
+    pub capabilities: Option<Keep>,
     /// Whether programs with more rights can no longer be started (Linux).
     pub no_new_privileges: bool,
     /// Whether the file system and the network are closed to it, and how fully (Linux with Landlock).
@@ -136,7 +136,11 @@ pub enum Landlock {
 
 impl fmt::Display for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let capabilities = if self.capabilities { "no capabilities" } else { "capabilities as before" };
+        let capabilities = match self.capabilities {
+            Some(Keep::Nothing) => "no capabilities",
+            Some(Keep::NetRaw) => "no capability but CAP_NET_RAW",
+            None => "no capabilities on this system",
+        };
         let landlock = match self.landlock {
             Landlock::Absent => "no Landlock on this system",
             Landlock::Partly => "Landlock in part",
@@ -187,7 +191,7 @@ mod system {
         nix::sys::prctl::set_no_new_privs().map_err(refused("no_new_privs"))?;
         clear_capabilities(keep).map_err(refused("capset"))?;
         let landlock = landlock().map_err(refused("landlock"))?;
-        Ok(Sealed { capabilities: keep == Keep::Nothing, no_new_privileges: true, landlock })
+        Ok(Sealed { capabilities: Some(keep), no_new_privileges: true, landlock })
     }
 
     /// It needs `CAP_SETPCAP`; and without new privileges it bounds nothing any more.
@@ -269,8 +273,8 @@ mod tests {
 
     #[test]
     fn what_could_be_done_is_said() {
-        assert_eq!(Sealed::default().to_string(), "capabilities as before, no Landlock on this system");
-        let sealed = Sealed { capabilities: true, no_new_privileges: true, landlock: Landlock::Fully };
-        assert_eq!(sealed.to_string(), "no capabilities, Landlock");
+        assert_eq!(Sealed::default().to_string(), "no capabilities on this system, no Landlock on this system");
+        let sealed = Sealed { capabilities: Some(Keep::NetRaw), no_new_privileges: true, landlock: Landlock::Fully };
+        assert_eq!(sealed.to_string(), "no capability but CAP_NET_RAW, Landlock");
     }
 }

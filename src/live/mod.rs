@@ -3,6 +3,7 @@
 //!
 //! The order matters: signals are blocked and everything is opened first, then root is dropped, then threads are started.
 
+mod links;
 mod session;
 mod signals;
 mod silence;

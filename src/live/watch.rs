@@ -1,6 +1,7 @@
 //! The loop of a live capture: frames go to the analysis as they come, what it finds is told at once, and time passes for it
 //! even while nothing comes.
 
+use super::links::{Change, Links};
 use super::signals::Signal;
 use super::silence::{Silence, Surroundings, Turn};
 use super::status::{Counts, Status};
@@ -64,6 +65,7 @@ pub(crate) struct Watch<'a> {
     /// Frames of interest: their numbers, and those of the file that they are saved in.
     number: u64,
     dropped: Vec<Counters>,
+    links: Links,
     /// Interfaces from which something may still come.
     alive: usize,
     last_frame: Instant,
@@ -88,6 +90,7 @@ impl<'a> Watch<'a> {
             silence: Silence::new(config.interest.clone(), now, None),
             status: Status::new(!output.quiet && parts.pace == Pace::AtOnce),
             analyzer: Analyzer::new(config),
+            links: Links::new(&parts.interfaces, now),
             parts,
             selection,
             output,
@@ -169,8 +172,9 @@ impl<'a> Watch<'a> {
     }
 
     fn step(&mut self) -> Result<()> {
-        if let Some(news) = self.parts.running.next(TICK) {
-            self.take(news)?;
+        match self.parts.running.next(TICK) {
+            Some(news) => self.take(news)?,
+            None => self.look_after_links(),
         }
         self.analyzer.advance(clock() - LAG);
         self.tell_what_is_over()?;
@@ -203,11 +207,14 @@ impl<'a> Watch<'a> {
                 self.parts.told.capture.dropped = Some(self.dropped_frames());
             }
             News::Lost { interface, message } => {
-                let next =
-                    if self.parts.reopen { "waiting for it to come back" } else { "what was seen before is kept" };
-                self.say(&format!("{} went away ({message}): {next}", self.name(interface)));
+                if self.links.lose(interface) {
+                    self.say_lost(interface, &message);
+                }
             }
-            News::Back { interface } => self.say(&format!("{} is back", self.name(interface))),
+            News::Back { interface } => {
+                self.links.find(interface);
+                self.say(&format!("{} is back", self.name(interface)));
+            }
             News::Over { .. } => self.alive = self.alive.saturating_sub(1),
         }
         Ok(())
@@ -275,6 +282,25 @@ impl<'a> Watch<'a> {
             self.parts.told.tell(&record)?;
         }
         Ok(())
+    }
+
+    fn look_after_links(&mut self) {
+        for (interface, change) in self.links.poll(instant()) {
+            match change {
+                Change::CameBack => self.say(&format!("{} is back", self.name(interface))),
+                Change::WentDown => {
+                    self.say_lost(interface, "it is down");
+                    if !self.parts.reopen {
+                        self.parts.running.give_up(interface);
+                    }
+                }
+            }
+        }
+    }
+
+    fn say_lost(&mut self, interface: usize, why: &str) {
+        let next = if self.parts.reopen { "waiting for it to come back" } else { "what was seen before is kept" };
+        self.say(&format!("{} went away ({why}): {next}", self.name(interface)));
     }
 
     fn tell_what_is_stuck(&mut self, now: Instant) -> Result<()> {

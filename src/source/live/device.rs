@@ -2,6 +2,7 @@
 
 use super::error::{LiveError, words};
 use crate::frame::LinkType;
+use nix::net::if_::InterfaceFlags;
 use pcap::{Active, Capture, Linktype};
 use std::net::IpAddr;
 
@@ -39,6 +40,14 @@ pub fn interfaces() -> Result<Vec<Interface>, LiveError> {
             name: device.name,
         })
         .collect())
+}
+
+/// Whether an interface is there and up. Where the system cannot tell, it is.
+#[must_use]
+pub fn is_up(name: &str) -> bool {
+    let Ok(mut addresses) = nix::ifaddrs::getifaddrs() else { return true };
+    name == ANY
+        || addresses.any(|address| address.interface_name == name && address.flags.contains(InterfaceFlags::IFF_UP))
 }
 
 /// The name of the loopback interface.
@@ -156,6 +165,7 @@ mod tests {
 
     #[test]
     fn the_loopback_interface_is_listed() {
-        assert!(loopback().is_some_and(|name| name.starts_with("lo")));
+        assert!(loopback().is_some_and(|name| name.starts_with("lo") && is_up(&name)));
+        assert!(!is_up("no-such-interface"));
     }
 }

@@ -11,7 +11,7 @@ mod error;
 mod thread;
 
 pub use batch::{Batch, Captured};
-pub use device::{ANY, BUFFER, Interface, Options, SNAPLEN, default_route, interfaces, loopback};
+pub use device::{ANY, BUFFER, Interface, Options, SNAPLEN, default_route, interfaces, is_up, loopback};
 pub use error::LiveError;
 
 use crate::frame::LinkType;
@@ -159,13 +159,22 @@ impl Running {
         self.order(Order::Stop);
     }
 
-    fn order(&self, order: Order) {
-        for (control, thread) in &self.threads {
-            control.give(order);
-            // One whose interface went away waits for that.
-            thread.thread().unpark();
+    /// Ends the capture on one interface only.
+    pub fn give_up(&self, interface: usize) {
+        if let Some(thread) = self.threads.get(interface) {
+            give(thread, Order::Stop);
         }
     }
+
+    fn order(&self, order: Order) {
+        self.threads.iter().for_each(|thread| give(thread, order));
+    }
+}
+
+fn give((control, thread): &(Arc<Control>, JoinHandle<()>), order: Order) {
+    control.give(order);
+    // One whose interface went away waits for that.
+    thread.thread().unpark();
 }
 
 impl Drop for Running {
