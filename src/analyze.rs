@@ -1,10 +1,16 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
-use crate::analyzer::{Analyzer, Config, Happening, Taken};
+#[cfg(all(feature = "live", unix))]
+mod live;
+
+#[cfg(all(feature = "live", unix))]
+pub(crate) use live::{files, outputs_held_back};
+
+use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
-use crate::diagnosis::{self, CaptureState, Thresholds, diagnose};
+use crate::diagnosis::{CaptureState, Thresholds, diagnose};
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
@@ -13,11 +19,9 @@ use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Seek, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
-use tempfile::{SpooledTempFile, spooled_tempfile};
 
 /// Analyses captures and tells what was found.
 ///
@@ -83,7 +87,8 @@ pub(crate) struct Output {
     to: Box<dyn Write>,
     name: String,
     /// The file, where it is one.
-    pub(crate) file: Option<File>,
+    #[cfg_attr(not(all(feature = "live", unix)), expect(dead_code, reason = "only a live capture changes its user"))]
+    file: Option<File>,
 }
 
 impl Told {
@@ -98,42 +103,6 @@ impl Told {
     pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
         while let Some(record) = analyzer.poll() {
             self.tell(&record)?;
-        }
-        Ok(())
-    }
-
-    /// Tells an event of a connection that is going on.
-    pub(crate) fn happened(&mut self, happening: &Happening) -> Result<()> {
-        let who = happening.endpoints.client.to_string();
-        let event = build::event(&happening.event, happening.start);
-        for output in &mut self.outputs {
-            output.format.happened(&who, &event, &mut output.to).with_context(|| cannot_write(&output.name))?;
-        }
-        Ok(())
-    }
-
-    /// Tells how a connection looks that is not over, if it looks bad. Says whether it does.
-    pub(crate) fn provisional(&mut self, record: &Record) -> Result<bool> {
-        let verdict = diagnose(record, self.capture, &self.thresholds);
-        if verdict.outcome != diagnosis::Outcome::Failed {
-            return Ok(false);
-        }
-        let connection = build::connection(record, &verdict);
-        for output in &mut self.outputs {
-            output.format.provisional(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
-        }
-        Ok(true)
-    }
-
-    /// How long a connection may not move before it is called stuck.
-    pub(crate) const fn stuck_after(&self) -> Duration {
-        self.thresholds.stuck
-    }
-
-    /// Brings out what was told so far.
-    pub(crate) fn flush(&mut self) -> Result<()> {
-        for output in &mut self.outputs {
-            output.to.flush().with_context(|| cannot_write(&output.name))?;
         }
         Ok(())
     }
@@ -158,57 +127,26 @@ impl Told {
     }
 }
 
-/// Keeps what is written until it is flushed: in memory while that is little, in a temporary file when it is much.
-struct HeldBack<W> {
-    kept: SpooledTempFile,
-    to: W,
-}
-
-impl<W: Write> HeldBack<W> {
-    /// What is kept in memory, in bytes.
-    const IN_MEMORY: usize = 4 << 20;
-
-    fn new(to: W) -> Self {
-        Self { kept: spooled_tempfile(Self::IN_MEMORY), to }
-    }
-}
-
-impl<W: Write> Write for HeldBack<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.kept.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.kept.rewind()?;
-        io::copy(&mut self.kept, &mut self.to)?;
-        self.kept = spooled_tempfile(Self::IN_MEMORY);
-        self.to.flush()
-    }
-}
-
 fn cannot_write(name: &str) -> String {
     format!("cannot write to {name}")
 }
 
 /// Opens what the report goes to.
 pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    open_outputs(arguments, pace, false)
+    open_outputs(arguments, pace, Box::new(standard_output()))
 }
 
-/// Opens what the report goes to; standard output gets nothing until the end.
-pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    open_outputs(arguments, Pace::AtEnd, true)
+fn standard_output() -> impl Write {
+    BufWriter::new(anstream::AutoStream::auto(io::stdout()))
 }
 
-fn open_outputs(arguments: &OutputArgs, pace: Pace, held_back: bool) -> Result<Vec<Output>> {
+fn open_outputs(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     if !(arguments.quiet && arguments.format == FormatName::Text) {
-        let stdout = BufWriter::new(anstream::AutoStream::auto(io::stdout()));
-        let to: Box<dyn Write> = if held_back { Box::new(HeldBack::new(stdout)) } else { Box::new(stdout) };
         let terminal = io::stdout().is_terminal();
         outputs.push(Output {
             format: format(arguments.format, arguments, terminal, pace),
-            to,
+            to: stdout,
             name: "standard output".to_owned(),
             file: None,
         });

@@ -29,6 +29,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         None if !cli.analyze.live.interfaces.is_empty() => return iotcap::live::watch(&cli.analyze),
         None => {}
     }
+    #[cfg(not(all(feature = "live", unix)))]
+    if !cli.analyze.live.interfaces.is_empty() {
+        anyhow::bail!("this build cannot capture: it was made without the feature 'live'");
+    }
     if cli.analyze.captures().is_empty() {
         Cli::command().print_help()?;
         return Ok(ExitCode::from(EXIT_ERROR));

@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
     /// Gives the files that were made as root to the user who is to have them.
     pub(crate) fn hand_files_to(&self, account: Option<&Account>) {
         let Some(account) = account else { return };
-        let reports = self.outputs.iter().filter_map(|output| output.file.as_ref());
+        let reports = analyze::files(&self.outputs);
         reports.chain(self.saving.as_ref().map(Saving::file)).for_each(|file| account.own(file));
     }
 
