@@ -9,6 +9,7 @@ const LAYERS: &[Layer] = &[
     Layer { modules: &["time", "net", "frame", "segment", "stream", "evidence"], siblings: true, core: true },
     Layer { modules: &["decode", "tcp", "tls", "mqtt"], siblings: false, core: true },
     Layer { modules: &["event"], siblings: false, core: true },
+    Layer { modules: &["names"], siblings: false, core: true },
     Layer { modules: &["timeline"], siblings: false, core: true },
     Layer { modules: &["connection"], siblings: false, core: true },
     Layer { modules: &["flow"], siblings: false, core: true },
