@@ -25,7 +25,17 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
         Some(Command::Publish(options)) => return publish::publish(options),
+        #[cfg(all(feature = "live", unix))]
+        Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Some(Command::Interfaces) => return iotcap::interfaces::print().map(|()| ExitCode::SUCCESS),
+        #[cfg(all(feature = "live", unix))]
+        None if !cli.analyze.live.interfaces.is_empty() => return iotcap::live::watch(&cli.analyze),
         None => {}
+    }
+    #[cfg(not(all(feature = "live", unix)))]
+    if !cli.analyze.live.interfaces.is_empty() {
+        anyhow::bail!("this build cannot capture: it was made without the feature 'live'");
     }
     if cli.analyze.captures().is_empty() {
         Cli::command().print_help()?;
