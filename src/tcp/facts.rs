@@ -28,6 +28,8 @@ pub struct Facts {
     pub midstream: bool,
     /// The only side of which anything was seen, although the other one must have answered it.
     pub one_sided: Option<Side>,
+    /// Whose reset was the first that counts.
+    pub reset_by: Option<Side>,
     /// Whether the snaplen cut payload off.
     pub truncated: bool,
     /// Frames that the capture holds twice; they count as one in everything else.
@@ -86,11 +88,15 @@ pub struct SideFacts {
     pub window_updates: u64,
     /// Its keep-alives.
     pub keep_alives: KeepAlives,
-    /// Bytes of it that the capture lacks.
+    /// Bytes of it that the capture lacks: the other side acknowledged them.
     pub missed_bytes: u64,
+    /// Bytes of it that never came although later ones did, and that nobody acknowledged; known when the tracker is finished.
+    pub lost_bytes: u64,
+    /// Bytes of it that were given up because of a limit; some may have come later.
+    pub given_up_bytes: u64,
     /// Bytes of it that the snaplen cut off.
     pub cut_bytes: u64,
-    /// When the first hole in what it sent was proven.
+    /// When the first bytes of it that the capture lacks were acknowledged.
     pub first_gap: Option<Moment>,
     /// Bytes that came again with other values, of those that could be compared.
     pub inconsistent_overlaps: u64,
@@ -133,7 +139,7 @@ impl SideFacts {
     #[must_use]
     pub fn stream_bytes(&self) -> u64 {
         let sent = self.highest_sent.max(self.highest_acked);
-        sent.saturating_sub(1).saturating_sub(u64::from(self.fin.is_some_and(|fin| fin.seq < sent)))
+        self.fin.map_or(sent, |fin| fin.seq.min(sent)).saturating_sub(1)
     }
 }
 

@@ -18,16 +18,18 @@ mod event;
 mod facts;
 mod history;
 mod incarnation;
+mod opening;
+mod outlet;
 mod outstanding;
 mod reset;
 mod rtt;
-#[cfg(test)]
-mod script;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
-pub use event::{Event, Resend, ResetFit, SynOptions};
+pub use event::{Event, GapCause, Resend, ResetFit, SynOptions};
 pub use facts::{
     Facts, Fin, Handshake, Hole, InFlight, KeepAlives, Resends, Reset, Sendings, SideFacts, Ttl, Vantage, ZeroWindows,
 };
