@@ -5,6 +5,7 @@ use super::event::GapCause;
 use super::facts::{Facts, Handshake, Hole, InFlight, SideFacts};
 use super::history::{Completeness, History};
 use super::outlet::Outlet;
+use super::pause::Pause;
 use super::step::Step;
 use super::{Limits, Sink, incarnation, state};
 use crate::net::Side;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) completeness: Completeness,
     pub(super) duplicate_frames: u64,
     pub(super) established: Option<Moment>,
+    pub(super) pause: Option<Pause>,
     /// From the last SYN to the acknowledgment that ended the handshake.
     pub(super) first_round_trip: Option<std::time::Duration>,
     pub(super) handshake: Handshake,
@@ -126,6 +128,7 @@ impl Tracker {
             midstream: shared.midstream,
             one_sided: Side::BOTH.into_iter().find(|&side| self.is_alone(side)),
             reset_by: shared.reset_by,
+            pause: shared.pause,
             truncated: shared.truncated,
             duplicate_frames: shared.duplicate_frames,
             history: shared.history.clone(),
