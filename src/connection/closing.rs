@@ -94,11 +94,14 @@ fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option
 pub(super) fn forgery(side: Side, reset: &tcp::Reset, tcp: &tcp::Facts) -> Option<Confidence> {
     let facts = tcp.side(side);
     let other_ttl = facts.ttl.is_some_and(|ttl| reset.ttl.abs_diff(ttl.first).min(reset.ttl.abs_diff(ttl.last)) > HOPS);
-    let there_and_back = match side {
+    let handshake = match side {
         Side::Server => tcp.handshake.to_server,
         Side::Client => tcp.handshake.to_client,
     };
-    let too_soon = there_and_back
+    // The first round trip may have waited for a radio to wake up.
+    let shortest = tcp.side(side.peer()).round_trip.map_or(Duration::MAX, |round_trip| round_trip.min);
+    let too_soon = handshake
+        .map(|round_trip| round_trip.min(shortest))
         .filter(|round_trip| *round_trip >= SHORTEST_ROUND_TRIP)
         .zip(reset.since_unacked.filter(|_| answers_the_unacked(reset)))
         .is_some_and(|(round_trip, since)| since < round_trip / 2);

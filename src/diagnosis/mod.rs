@@ -5,6 +5,7 @@
 pub mod doc;
 mod finding;
 mod headline;
+mod reading;
 mod rule;
 pub mod rules;
 mod service;
