@@ -30,6 +30,14 @@ impl Case<'_> {
         }
     }
 
+    /// The phase that the connection was in at that time: later frames may still have come.
+    pub(super) fn phase_at(&self, at: Moment) -> Phase {
+        let timeline = &self.record.timeline;
+        let not_over = |phase: &Phase| timeline.phase(*phase).ended.is_some_and(|ended| ended >= at);
+        let phases = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Close);
+        phases.into_iter().find(not_over).unwrap_or_else(|| self.phase())
+    }
+
     /// Whether a session of MQTT was seen at work: not what merely looks like one where the handshake could not be read.
     pub(super) fn session_was_seen(&self) -> bool {
         let timeline = &self.record.timeline;
@@ -73,7 +81,7 @@ impl Case<'_> {
         disconnect.is_some() || close_notify.is_some() || alert
     }
 
-    /// When the last frame came that is not older than `since`, and how long after it that was.
+    /// How long frames of this connection were captured after that one.
     pub(super) fn watched_since(&self, since: Moment) -> Duration {
         self.record.last.at.since(since.at)
     }

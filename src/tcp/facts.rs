@@ -7,7 +7,7 @@ use super::history::{Completeness, History};
 use super::pause::Pause;
 use super::rtt::RoundTrip;
 use super::state::State;
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::SeqNumber;
 use crate::stream::Moment;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Facts {
     pub one_sided: Option<Side>,
     /// Whose reset was the first that counts.
     pub reset_by: Option<Side>,
+    /// The last data of each side before the first FIN, or the first reset that counts.
+    pub before_close: PerSide<Option<Moment>>,
     /// The last time that nothing was sent for long.
     pub pause: Option<Pause>,
     /// Whether the snaplen cut payload off.

@@ -10,7 +10,7 @@ use super::outlet::Outlet;
 use super::pause::Pause;
 use super::tracker::Shared;
 use super::{Limits, Sink, reset};
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 
@@ -160,9 +160,19 @@ impl<S: Sink> Step<'_, '_, S> {
             facts.reset = Some(found);
         }
         if found.closes() {
+            self.closes();
             self.shared.reset_by = self.shared.reset_by.or(Some(self.side));
         }
         self.sink.event(now, self.side, Event::Rst { fit, ttl: segment.ttl, after: since_peer });
+    }
+
+    /// Notes what was said last before somebody closed.
+    fn closes(&mut self) {
+        let (mine, theirs) = (self.me.facts.last_data, self.peer.facts.last_data);
+        self.shared.before_close.get_or_insert(match self.side {
+            Side::Client => PerSide { client: mine, server: theirs },
+            Side::Server => PerSide { client: theirs, server: mine },
+        });
     }
 
     /// Notes the silence that this segment ended, if there was any.
@@ -349,6 +359,7 @@ impl<S: Sink> Step<'_, '_, S> {
             return;
         }
         let at = (place.end - 1).max(self.me.assembler.expected());
+        self.closes();
         self.me.fin = at;
         let seq = u64::try_from(at).unwrap_or(0);
         let answers = place.ack.is_some_and(|ack| ack > self.peer.fin);

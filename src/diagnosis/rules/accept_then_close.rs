@@ -47,7 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let hello = record.tls.as_ref().and_then(|tls| tls.client_hello_began);
-    let sooner = hello.is_none_or(|hello| closed.at < hello);
+    let sooner = hello.is_some_and(|hello| closed.at < hello);
     if !sooner && (tcp.client.highest_acked > 1 || server.reset.is_some_and(|reset| acks_data(&reset, tcp))) {
         return None;
     }

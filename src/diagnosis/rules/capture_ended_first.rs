@@ -33,6 +33,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if record.ending != Ending::CaptureEnded || record.timeline.closed.is_some() {
         return None;
     }
+    // Where there is nothing to close, others tell why.
+    let never_opened = record.tcp.established.is_none() && !record.tcp.midstream && record.tcp.client.syns.count > 1;
+    if never_opened {
+        return None;
+    }
     let reached = record.timeline.reached.map(|rung| format!(" (reached: {})", rung.name())).unwrap_or_default();
     let message = format!("the capture ended before anybody closed{reached}");
     let finding = Finding::proven(record.last, message);

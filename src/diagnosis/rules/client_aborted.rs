@@ -45,7 +45,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if !case.session_was_seen() || case.said_goodbye(Side::Client) || incomplete {
         return None;
     }
-    let last = client.last_data?;
+    let last = record.tcp.before_close.client?;
     let quiet = closed.at.at.since(last.at);
     let read = record.tls.as_ref().is_none_or(|tls| tls.decrypted);
     if quiet < GOODBYE && !read {

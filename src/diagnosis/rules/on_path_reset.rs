@@ -62,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .because_of(soon(side, &reset, tcp))
         .because_of(other_ttl(side, &reset, tcp))
         .because_of(went_on.map(|said| format!("the real {side} went on after it (frame {})", said.frame)))
-        .stopped_in(case.phase());
+        .stopped_in(case.phase_at(reset.at));
     Some(if reset.since_unacked.is_some() { finding.headline(headline) } else { finding })
 }
 

@@ -38,6 +38,7 @@ pub(super) const RULE: Rule = Rule {
         "server-flight-incomplete",
         "client-gave-up",
         "client-aborted",
+        "capture-ended-first",
     ],
     ..Rule::new("path-died", "TCP012", include_str!("path_died.rs"), check)
 };

@@ -40,6 +40,7 @@ pub(super) const RULE: Rule = Rule {
         "server-flight-incomplete",
         "server-silent-in-handshake",
         "client-gave-up",
+        "capture-ended-first",
     ],
     ..Rule::new("path-mtu-black-hole", "TCP009", include_str!("path_mtu_black_hole.rs"), check)
 };

@@ -40,7 +40,7 @@ const LONG_SILENCE: Duration = Duration::from_secs(30);
 fn check(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
     let closed = record.timeline.closed.filter(|closed| closed.by == By::Server && closed.basis.is_observed())?;
-    let (client, server) = (case.side(Side::Client), case.side(Side::Server));
+    let server = case.side(Side::Server);
     let incomplete = server.missed_bytes > 0 || server.lost_bytes > 0 || record.tcp.truncated;
     if !case.session_was_seen() || case.said_goodbye(Side::Server) || incomplete {
         return None;
@@ -50,13 +50,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if record.tls.is_none() && !reset {
         return None;
     }
+    let before = record.tcp.before_close;
     // The close is the answer to a request, perhaps to a DISCONNECT: other rules know which.
-    let said = server.last_data.filter(|said| *said <= closed.at);
-    let asked = client.last_data.filter(|asked| *asked <= closed.at && said.is_none_or(|said| *asked > said));
-    if asked.is_some_and(|asked| closed.at.at.since(asked.at) <= ANSWER + case.round_trip() * 2) {
+    if before.client.is_some_and(|asked| {
+        let answered = before.server.is_some_and(|said| said.at.since(asked.at) > there_and_back(case) * 9 / 10);
+        !answered && closed.at.at.since(asked.at) <= ANSWER + case.round_trip() * 2
+    }) {
         return None;
     }
-    let last = said.max(client.last_data.filter(|asked| *asked <= closed.at))?;
+    let last = before.client.max(before.server)?;
     let quiet = closed.at.at.since(last.at);
     let how = if reset { "reset" } else { "closed" };
     let message = format!(
@@ -71,4 +73,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         finding
     })
+}
+
+/// What the server says sooner than this after a request of the client was on its way already.
+fn there_and_back(case: &Case<'_>) -> Duration {
+    case.record.tcp.handshake.to_server.unwrap_or_default()
 }

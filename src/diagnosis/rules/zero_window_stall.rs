@@ -26,7 +26,15 @@ use crate::net::Side;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
-    supersedes: &["packet-loss", "path-died", "server-silent", "puback-missing", "connack-missing", "pingresp-missing"],
+    supersedes: &[
+        "packet-loss",
+        "path-died",
+        "server-silent",
+        "puback-missing",
+        "connack-missing",
+        "pingresp-missing",
+        "capture-ended-first",
+    ],
     ..Rule::new("zero-window-stall", "TCP013", include_str!("zero_window_stall.rs"), check)
 };
 
