@@ -34,6 +34,9 @@ pub(super) const RULE: Rule = Rule::new("server-aborted", "TCP015", include_str!
 /// A close that answers a request comes so soon after it, beyond two round trips.
 const ANSWER: Duration = Duration::from_millis(200);
 
+/// A FIN this soon behind a record of its own belongs to what that record says (a DISCONNECT, the last answer).
+const SAME_ACT: Duration = Duration::from_millis(5);
+
 /// Silences before a close that are worth a word.
 const LONG_SILENCE: Duration = Duration::from_secs(30);
 
@@ -56,6 +59,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let answered = before.server.is_some_and(|said| said.at.since(asked.at) > there_and_back(case) * 9 / 10);
         !answered && closed.at.at.since(asked.at) <= ANSWER + case.round_trip() * 2
     }) {
+        return None;
+    }
+    let said_last = before.server.is_some_and(|said| closed.at.at.since(said.at) < SAME_ACT);
+    // What ends this soon after the CONNACK never became a session.
+    let session = record.timeline.timings.session.unwrap_or_default();
+    if (said_last && !reset) || session <= ANSWER + case.round_trip() * 2 {
         return None;
     }
     let last = before.client.max(before.server)?;

@@ -24,15 +24,23 @@
 
 use crate::diagnosis::reading::span;
 use crate::diagnosis::{Case, Finding, Rule, Severity};
+use std::time::Duration;
 
 /// See the head of this file.
 pub(super) const RULE: Rule =
     Rule { severity: Severity::Warning, ..Rule::new("slow-network", "TCP016", include_str!("slow_network.rs"), check) };
 
+/// A host would have sent its SYN or SYN-ACK again by then (RFC 6298, 2.1 and 5.7): a frame between was not captured.
+const LONGEST: Duration = Duration::from_secs(3);
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let tcp = &case.record.tcp;
     let first = tcp.handshake.round_trip()?;
-    let established = tcp.established?;
+    let established = tcp.established.filter(|_| tcp.client.stream_bytes() > 0)?;
+    let halves = [tcp.handshake.to_server?, tcp.handshake.to_client?];
+    if halves.into_iter().any(|half| half > LONGEST) {
+        return None;
+    }
     let usual = [&tcp.client, &tcp.server].into_iter().filter_map(|side| Some(side.round_trip?.median)).max();
     // A host acknowledges data up to some 40 to 200 ms late on purpose, so that later times are no shorter than the way.
     let round_trip = usual.map_or(first, |usual| usual.min(first));
