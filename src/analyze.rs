@@ -12,7 +12,8 @@ use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Seek, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Analyses captures and tells what was found.
@@ -20,22 +21,90 @@ use std::process::ExitCode;
 /// # Errors
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
+    let mut secrets = Secrets::given(arguments)?;
+    loop {
+        if let Some(exit_code) = pass(arguments, &mut secrets)? {
+            return Ok(exit_code);
+        }
+    }
+}
+
+/// TLS secrets that are known before the first frame.
+#[derive(Default)]
+struct Secrets {
+    /// Key logs, each complete.
+    texts: Vec<Vec<u8>>,
+    /// Whether these are all that the capture has, wherever in it they stand.
+    complete: bool,
+}
+
+impl Secrets {
+    /// What the user named. Standard input cannot be read twice, so that secrets behind their frames come too late there.
+    fn given(arguments: &AnalyzeArgs) -> Result<Self> {
+        let read =
+            |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read the key log {}", path.display()));
+        let texts = arguments.selection.keylog.iter().map(read).collect::<Result<_>>()?;
+        let complete = arguments.captures().iter().any(|path| path.as_os_str() == "-");
+        Ok(Self { texts, complete })
+    }
+}
+
+/// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
+fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCode>> {
     let mut source = source::open(&arguments.captures())?;
     let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
     let mut analyzer = Analyzer::new(config(&arguments.selection));
+    for text in &secrets.texts {
+        analyzer.add_secrets(text);
+    }
     let mut told = Told::begin(outputs(&arguments.output)?)?;
-    while let Some(frame) = source.next_frame() {
-        if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) {
-            analyzer.push(&frame);
-            told.tell_all(&mut analyzer)?;
+    let mut secrets_seen = 0;
+    let mut goes_on = true;
+    while goes_on {
+        match source.next_frame() {
+            Some(frame) if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) => {
+                analyzer.push(&frame);
+                told.tell_all(&mut analyzer)?;
+            }
+            Some(_) => {}
+            None => goes_on = false,
+        }
+        // Secrets stand before the frames that need them in a well-made file; then they are there in time.
+        for block in source.info().secrets.iter().skip(secrets_seen) {
+            secrets_seen += 1;
+            if block.after.number() > 0 && !secrets.complete {
+                *secrets = all_secrets(source.as_mut(), std::mem::take(&mut secrets.texts));
+                return Ok(None);
+            }
+            analyzer.add_secrets(&block.bytes);
         }
     }
     analyzer.finish();
     told.tell_all(&mut analyzer)?;
-    let facts = capture_facts(source.as_ref(), &arguments.selection);
+    if let Some(filter) = &filter {
+        say_where_the_filter_does_not_fit(filter, source.as_ref());
+    }
+    let facts =
+        CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
     let summary = told.finish(&capture)?;
-    Ok(exit_code(&summary, arguments.output.fail_on))
+    Ok(Some(exit_code(&summary, arguments.output.fail_on)))
+}
+
+/// Reads on for secrets alone.
+fn all_secrets(source: &mut dyn Source, mut texts: Vec<Vec<u8>>) -> Secrets {
+    while source.next_frame().is_some() {}
+    texts.extend(source.info().secrets.iter().map(|block| block.bytes.clone()));
+    Secrets { texts, complete: true }
+}
+
+/// libpcap compiles an expression for each link type, and not every expression makes sense on each.
+fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source) {
+    for link_type in &source.info().link_types {
+        if let Some(reason) = filter.refusal(*link_type) {
+            eprintln!("iotcap: the filter does not fit {link_type}, whose frames were left out: {reason}");
+        }
+    }
 }
 
 /// What the core is to look at.
@@ -98,6 +167,35 @@ impl Told {
     }
 }
 
+/// What is written while the capture is read, kept until it is clear that the capture need not be read again: memory
+/// first, then a temporary file.
+struct Held<W: Write> {
+    kept: tempfile::SpooledTempFile,
+    to: W,
+}
+
+impl<W: Write> Held<W> {
+    const IN_MEMORY: usize = 16 << 20;
+
+    fn new(to: W) -> Self {
+        Self { kept: tempfile::spooled_tempfile(Self::IN_MEMORY), to }
+    }
+}
+
+impl<W: Write> Write for Held<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.kept.write(bytes)
+    }
+
+    /// The end: all goes out.
+    fn flush(&mut self) -> io::Result<()> {
+        self.kept.rewind()?;
+        io::copy(&mut self.kept, &mut self.to)?;
+        self.kept.set_len(0)?;
+        self.to.flush()
+    }
+}
+
 fn cannot_write(name: &str) -> String {
     format!("cannot write to {name}")
 }
@@ -105,7 +203,11 @@ fn cannot_write(name: &str) -> String {
 fn outputs(arguments: &OutputArgs) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     if !(arguments.quiet && arguments.format == FormatName::Text) {
-        let to = Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout())));
+        let stdout = anstream::AutoStream::auto(io::stdout());
+        let to: Box<dyn Write> = match arguments.format {
+            FormatName::Jsonl => Box::new(Held::new(stdout)),
+            FormatName::Text | FormatName::Json => Box::new(BufWriter::new(stdout)),
+        };
         let terminal = io::stdout().is_terminal();
         outputs.push(Output {
             format: format(arguments.format, arguments, terminal),

@@ -90,6 +90,22 @@ impl Analyzer {
         }
     }
 
+    /// Takes TLS secrets in the NSS key log format, complete lines: from a capture's secrets block.
+    pub fn add_secrets(&mut self, text: &[u8]) {
+        self.core.context.key_log.add_block(text);
+    }
+
+    /// Takes the next piece of a key log that may still grow.
+    pub fn add_key_log(&mut self, text: &[u8]) {
+        self.core.context.key_log.add_text(text);
+    }
+
+    /// How many connections were opened with secrets.
+    #[must_use]
+    pub fn secrets_used(&self) -> u64 {
+        self.core.context.key_log.used()
+    }
+
     /// Lets the capture's time pass without a frame: what is over by then is told.
     pub fn advance(&mut self, now: Timestamp) {
         self.core.advance(now);

@@ -1,5 +1,8 @@
 //! The command line: what a user may write, as types. Names are fixed by the contract; no work is done here.
 
+use crate::commands::explain::ExplainArgs;
+use crate::commands::lab::LabArgs;
+use crate::publisher;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,7 +30,14 @@ pub struct Cli {
 
 /// Everything that is not an analysis.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// What a finding means, what causes it, what to do
+    Explain(ExplainArgs),
+    /// Record a scenario on the virtual wire, without network or root
+    Lab(LabArgs),
+    /// Publish over mutual TLS to a real broker
+    Publish(Box<publisher::Options>),
+}
 
 /// What to analyse, what to look at, and how to tell it.
 #[derive(Debug, Args)]

@@ -37,6 +37,7 @@ pub mod report;
 pub mod analyze;
 pub mod broker;
 pub mod cli;
+pub mod commands;
 pub mod lab;
 pub mod pki;
 pub mod publisher;

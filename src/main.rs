@@ -1,7 +1,8 @@
 //! Arguments, one call into the library, exit status.
 
 use clap::{CommandFactory, Parser};
-use iotcap::cli::Cli;
+use iotcap::cli::{Cli, Command};
+use iotcap::commands::{explain, lab, publish};
 use std::io;
 use std::process::ExitCode;
 
@@ -20,6 +21,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    match &cli.command {
+        Some(Command::Explain(arguments)) => return explain::explain(arguments),
+        Some(Command::Lab(arguments)) => return lab::lab(arguments),
+        Some(Command::Publish(options)) => return publish::publish(options),
+        None => {}
+    }
     if cli.analyze.captures().is_empty() {
         Cli::command().print_help()?;
         return Ok(ExitCode::from(EXIT_ERROR));

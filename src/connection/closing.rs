@@ -63,7 +63,10 @@ fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option
     let facts = tcp.side(side);
     let mut signs = Vec::new();
     let mut add = |at: Moment, by: By, what: Mark, basis: Basis| signs.push(Sign { at, by, what, basis });
-    if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]) {
+    // A record of two bytes is as well a ping, unless its sender then closes.
+    let then_closes = how_tcp_ended(tcp, side.into()).is_some();
+    let counts = |basis: Basis| basis.is_observed() || then_closes;
+    if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]).filter(|mark| counts(mark.basis)) {
         add(mark.at, side.into(), Mark::Disconnect, mark.basis);
     }
     for seen in tls.into_iter().flat_map(|tls| &tls.alerts).filter(|seen| seen.by == side) {
@@ -74,7 +77,7 @@ fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option
             None => add(seen.at, side.into(), Mark::CloseNotify, seen.basis),
         }
     }
-    if let Some(mark) = tls.and_then(|tls| tls.close_notify[side]) {
+    if let Some(mark) = tls.and_then(|tls| tls.close_notify[side]).filter(|mark| counts(mark.basis)) {
         add(mark.at, side.into(), Mark::CloseNotify, mark.basis);
     }
     if let Some(fin) = facts.fin {
