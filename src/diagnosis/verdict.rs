@@ -127,7 +127,7 @@ fn outcome(record: &Record, found: &[Judged]) -> Outcome {
         Outcome::Failed
     } else if record.timeline.closed.is_none() {
         Outcome::Open
-    } else if !did_its_work(record) && found.is_empty() {
+    } else if !did_its_work(record) && found.iter().all(|judged| judged.rule.keeps_outcome) {
         // No rule knows what happened, and the work was not done all the same.
         Outcome::Failed
     } else if found.iter().any(|judged| judged.severity() == Severity::Warning && !judged.rule.keeps_outcome) {
