@@ -4,6 +4,7 @@
 
 pub mod doc;
 mod finding;
+mod handshake;
 mod headline;
 mod rule;
 pub mod rules;
