@@ -36,9 +36,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let (began, resent) = (case.tls()?.client_hello_began?, resent(case)?);
     let waited = case.record.last.at.since(began.at);
-    let times = if resent == 1 { "once" } else { "again and again" };
     let message = format!(
-        "the ClientHello never arrived: sent {times} more ({resent} retransmission{}) in {}, and not acknowledged",
+        "the ClientHello never arrived: {resent} retransmission{} in {}, none acknowledged",
         if resent == 1 { "" } else { "s" },
         shown(waited)
     );

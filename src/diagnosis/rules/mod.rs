@@ -18,7 +18,26 @@ mod server_not_tls;
 mod sni_refused;
 mod version_mismatch;
 // Each side judges the other.
+mod bad_record_mac;
+mod client_certificate_expired;
+mod client_certificate_missing;
 mod client_certificate_refused;
+mod client_certificate_revoked;
+mod client_clock_wrong;
+mod client_gave_up;
+mod client_key_mismatch;
+mod server_certificate_expired;
+mod server_certificate_expires_soon;
+mod server_certificate_not_yet_valid;
+mod server_certificate_untrusted;
+mod server_chain_incomplete;
+mod server_flight_incomplete;
+mod server_name_mismatch;
+mod server_silent_in_handshake;
+mod slow_client;
+mod slow_server;
+mod tls_interception;
+mod weak_parameters;
 // Reaching the server.
 mod syn_unanswered;
 
@@ -42,7 +61,26 @@ pub static ALL: &[Rule] = &[
     hello_retry::RULE,
     other_alert::RULE,
     // Each side judges the other.
+    server_flight_incomplete::RULE,
+    server_certificate_untrusted::RULE,
+    server_chain_incomplete::RULE,
+    server_certificate_expired::RULE,
+    server_certificate_not_yet_valid::RULE,
+    client_clock_wrong::RULE,
+    server_name_mismatch::RULE,
+    tls_interception::RULE,
+    client_gave_up::RULE,
+    server_certificate_expires_soon::RULE,
+    client_certificate_missing::RULE,
     client_certificate_refused::RULE,
+    client_certificate_expired::RULE,
+    client_certificate_revoked::RULE,
+    client_key_mismatch::RULE,
+    server_silent_in_handshake::RULE,
+    bad_record_mac::RULE,
+    slow_client::RULE,
+    slow_server::RULE,
+    weak_parameters::RULE,
 ];
 
 /// The rule with this id or code.
