@@ -77,9 +77,8 @@ impl Verdict {
         });
         let outcome = outcome(record, &found);
         let has_cause = match outcome {
-            Outcome::Failed | Outcome::Degraded => {
-                found.first().is_some_and(|judged| judged.severity() > Severity::Note)
-            }
+            Outcome::Failed => found.first().is_some_and(|judged| judged.severity() == Severity::Error),
+            Outcome::Degraded => found.first().is_some_and(|judged| judged.severity() > Severity::Note),
             Outcome::Inconclusive => {
                 let forbidding = found.iter().position(|judged| judged.rule.forbids_verdict);
                 if let Some(index) = forbidding {
@@ -127,7 +126,7 @@ fn outcome(record: &Record, found: &[Judged]) -> Outcome {
         Outcome::Failed
     } else if record.timeline.closed.is_none() {
         Outcome::Open
-    } else if !did_its_work(record) && found.iter().all(|judged| judged.rule.keeps_outcome) {
+    } else if !did_its_work(record) && !found.iter().any(explains_failure) {
         // No rule knows what happened, and the work was not done all the same.
         Outcome::Failed
     } else if found.iter().any(|judged| judged.severity() == Severity::Warning && !judged.rule.keeps_outcome) {
@@ -135,6 +134,11 @@ fn outcome(record: &Record, found: &[Judged]) -> Outcome {
     } else {
         Outcome::Ok
     }
+}
+
+/// Whether a finding says why the work was not done: what is merely slow or weak does not, nor what leaves the outcome.
+fn explains_failure(judged: &Judged) -> bool {
+    judged.rule.severity != Severity::Warning && !judged.rule.keeps_outcome
 }
 
 /// Whether the broker accepted the client.
