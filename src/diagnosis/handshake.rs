@@ -189,7 +189,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The client finished its part of a full handshake, sent nothing, and closed at once.
+    /// The client finished its part of a full handshake, sent nothing, and closed at once. One that named no server is
+    /// rather a health check than a device.
     fn late_close(&self) -> Option<Refusal> {
         let tls = self.tls()?;
         let (by, at, how) = self.first_close()?;
@@ -199,8 +200,13 @@ impl<'a> Case<'a> {
         let server_agreed = tls.version() == Some(Version::TLS_1_3) || tls.finished.server.is_some();
         let nothing_sent = tls.first_application.client.is_none() && tls.first_application.server.is_none();
         let at_once = waited < self.thresholds.slow_client + way;
-        let is_late_close =
-            by == Side::Client && tls.resumed == Resumed::No && server_agreed && nothing_sent && at_once;
+        let names_server = self.hello()?.server_name.is_some();
+        let is_late_close = by == Side::Client
+            && names_server
+            && tls.resumed == Resumed::No
+            && server_agreed
+            && nothing_sent
+            && at_once;
         is_late_close.then_some(Refusal {
             by,
             stage: Stage::ServerFlight,

@@ -24,7 +24,7 @@
 //! ## References
 //! * RFC 5246, 7.4.6; RFC 8446, 4.4.2 and 6.2 (certificate_required)
 
-use crate::diagnosis::handshake::{Refusal, Sign, Stage};
+use crate::diagnosis::handshake::{Refusal, Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
 use crate::net::Side;
@@ -58,6 +58,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::new(confidence, refusal.at, message)
         .with_frame(tls.client_flight_began)
         .because_of((tls.client_certificate.0 == ClientCertificate::Missing).then(|| empty(tls)));
+    let sent = tls.client_flight_began.map(|sent| refusal.at.at.since(sent.at));
+    let finding = finding.because_of(sent.map(|time| format!("{} after the client's flight", shown(time))));
     Some(match refusal.sign {
         Sign::Close(_) => finding.rests_on_absence().or_else("the server closed for a reason of its own"),
         Sign::SealedAlert => finding.or_else("the server takes clients without a certificate, and refused the CONNECT"),

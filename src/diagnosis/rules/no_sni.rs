@@ -33,7 +33,7 @@ use crate::diagnosis::{Case, Finding, Rule, Service};
 use crate::evidence::Confidence;
 use crate::net::Side;
 use crate::timeline::Phase;
-use crate::tls::AlertDescription;
+use crate::tls::{AlertDescription, ClientHello, NamedGroup};
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -63,15 +63,23 @@ fn confidence(case: &Case<'_>, refusal: &Refusal) -> Option<Confidence> {
     if !nameless || refusal.by != Side::Server || refusal.stage != Stage::Hello {
         return None;
     }
+    // A server that finds nothing in a broad offer misses something else: the name.
     let requires_names = case.service == Some(Service::AwsIotCore);
+    let refused_a_broad_offer = matches!(refusal.sign, Sign::Alert(_)) && is_broad(hello);
     match refusal.sign {
         Sign::Alert(AlertDescription::UNRECOGNIZED_NAME) => Some(Confidence::Proven),
         Sign::Alert(AlertDescription::MISSING_EXTENSION) => Some(Confidence::Likely),
         Sign::Alert(AlertDescription::HANDSHAKE_FAILURE | AlertDescription::ACCESS_DENIED) | Sign::Close(_) => {
-            Some(if requires_names { Confidence::Likely } else { Confidence::Possible })
+            Some(if requires_names || refused_a_broad_offer { Confidence::Likely } else { Confidence::Possible })
         }
         _ => None,
     }
+}
+
+/// Whether almost any server finds versions, ciphers and groups of its own in this offer.
+fn is_broad(hello: &ClientHello) -> bool {
+    let usual_groups = [NamedGroup::X25519, NamedGroup::SECP256R1];
+    hello.offers_tls13() && hello.ciphers.len() >= 8 && usual_groups.iter().all(|group| hello.groups.contains(group))
 }
 
 /// Whether this finding explains more than a general one that fits the same frames.

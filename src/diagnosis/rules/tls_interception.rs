@@ -65,10 +65,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let chain = case.tls()?.certificates.server.as_ref()?;
     let issuers = chain.iter().map(|one| one.issuer.as_str());
     let issuer = issuers.into_iter().find(|issuer| is_inspection(issuer))?;
-    let message =
-        format!("the certificate is of {issuer}, which inspects TLS, and the client refused it ({})", refusal.shown());
+    let message = format!(
+        "the certificate was made by an inspection device ({}), and the client refused it ({})",
+        common_name(issuer),
+        refusal.shown()
+    );
     let finding = Finding::likely(refusal.at, message).with_frame(case.tls()?.server_flight_ended);
     Some(finding.because(format!("the certificate shown: {}, issued by {}", certificate.subject, certificate.issuer)))
+}
+
+/// The common name in a distinguished name, which is the part that people know.
+fn common_name(name: &str) -> &str {
+    name.rsplit_once("CN=").map_or(name, |(_, common_name)| common_name)
 }
 
 fn is_inspection(issuer: &str) -> bool {
