@@ -4,6 +4,7 @@
 
 pub mod doc;
 mod finding;
+mod handshake;
 mod headline;
 mod reading;
 mod rule;
