@@ -1,6 +1,6 @@
 //! `-w`: what is saved from a capture tells the same story as the capture.
 
-mod support;
+mod captures;
 
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 fn a_saved_capture_tells_the_same_story() {
     let folder = tempfile::tempdir().unwrap();
     for fixture in ["aws-sdk-publish", "any-interface", "bad-credentials"] {
-        let capture = support::fixtures().join(fixture).join("capture.pcapng");
+        let capture = captures::fixtures().join(fixture).join("capture.pcapng");
         let saved = folder.path().join(format!("{fixture}.pcapng"));
         let (capture, saved) = (capture.to_str().unwrap(), saved.to_str().unwrap());
-        let original = support::report([capture, "-w", saved]);
-        let again = support::report([saved]);
+        let original = captures::report([capture, "-w", saved]);
+        let again = captures::report([saved]);
         assert!(again["capture"]["damaged"].is_null());
         assert!(again["capture"]["frames"].as_u64() <= original["capture"]["frames"].as_u64());
         assert_eq!(again["capture"]["frames_matched"], original["capture"]["frames_matched"], "{fixture}");
