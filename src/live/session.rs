@@ -3,7 +3,7 @@
 use super::signals::Signal;
 use super::watch::{Parts, Watch};
 use crate::analyze::{self, Output, Told};
-use crate::cli::{LiveArgs, OutputArgs, SelectionArgs};
+use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
 use crate::privileges::{self, Account, Keep};
 use crate::report::Pace;
 use crate::saving::Saving;
@@ -69,7 +69,8 @@ impl<'a> Session<'a> {
     pub(crate) fn start(self, signal: Signal) -> Result<Watch<'a>> {
         let Self { capture, outputs, saving, filter, selection, output, reopen, route, pace } = self;
         let mut config = analyze::config(selection);
-        config.connection.follow = true;
+        // Only text is watched as it grows.
+        config.connection.follow = pace == Pace::AtOnce && output.format == FormatName::Text && !output.quiet;
         config.flow.closed_linger = LINGER;
         let interfaces: Vec<String> = capture.names().map(str::to_owned).collect();
         let mut link_types = Vec::new();

@@ -242,6 +242,7 @@ impl<'a> Watch<'a> {
     }
 
     fn take_frame(&mut self, interface: usize, frame: &Frame<'_>) -> Result<()> {
+        self.parts.told.capture.truncated |= frame.is_cut();
         let before = self.analyzer.stats().table.opened;
         let taken = self.analyzer.push(frame);
         match taken {
