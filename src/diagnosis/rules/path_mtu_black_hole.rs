@@ -12,12 +12,10 @@
 //! ## Likely causes
 //! 1. A tunnel, a VPN or PPPoE makes the packets of the path smaller than 1,500 bytes, and ICMP is filtered.
 //! 2. An overlay network with a wrong MTU (VXLAN, WireGuard, Docker).
-//! 3. A firewall drops the fragments of large packets.
 //!
 //! ## What to do
 //! * Clamp the MSS at the tunnel: `iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu`.
-//! * Lower the interface's MTU for a test: `ip link set dev eth0 mtu 1280`.
-//! * Let ICMP type 3 code 4 (IPv6: type 2) through.
+//! * Let ICMP type 3 code 4 (IPv6: type 2) through; for a test, lower the MTU: `ip link set dev eth0 mtu 1280`.
 //! * Measure the path: `tracepath SERVER`, or `ping -M do -s 1472 SERVER`.
 //!
 //! ## References
@@ -27,7 +25,9 @@ use crate::diagnosis::reading::{count, span};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
 use crate::net::Side;
+use crate::stream::Moment;
 use crate::tcp;
+use std::time::Duration;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -66,10 +66,13 @@ fn beside_sender(case: &Case<'_>, side: Side) -> Option<Finding> {
     let (facts, peer) = (case.side(side), case.side(side.peer()));
     let in_flight = facts.in_flight.filter(|in_flight| in_flight.resent >= 2)?;
     let size = facts.largest_unacked_resent;
-    let peer_is_there =
-        peer.last_frame.is_some_and(|last| last.at.since(in_flight.first_sent.at) > case.round_trip() * 2);
-    let small_ones_pass = facts.largest_acked > 0 || peer.duplicate_acks > 0;
-    if size < large(&case.record.tcp) || facts.largest_acked >= size || !peer_is_there || !small_ones_pass {
+    // A duplicate acknowledgment says that something smaller behind it arrived.
+    let heard = |at: Option<Moment>, after: Duration| at.is_some_and(|at| at.at.since(in_flight.first_sent.at) > after);
+    let asked_again = peer.duplicate_acks > 0 && heard(peer.last_ack, case.round_trip() * 9 / 10);
+    let peer_is_there = asked_again || heard(peer.last_frame, case.round_trip() * 2);
+    let small_ones_pass = facts.largest_acked > 0 || asked_again;
+    let full = large(&case.record.tcp);
+    if size.min(in_flight.first_len) < full || facts.largest_acked >= size || !peer_is_there || !small_ones_pass {
         return None;
     }
     let message = format!(
@@ -85,7 +88,7 @@ fn beside_sender(case: &Case<'_>, side: Side) -> Option<Finding> {
             "the largest segment of the {side} that was acknowledged holds {}",
             count(facts.largest_acked.into(), "byte")
         ));
-    Some(told(finding, case))
+    Some(told(finding, case).stopped_in(case.phase_at(in_flight.first_sent)))
 }
 
 fn beside_receiver(case: &Case<'_>, side: Side) -> Option<Finding> {
