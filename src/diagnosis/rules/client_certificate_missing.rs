@@ -26,7 +26,7 @@
 
 use crate::diagnosis::handshake::{Refusal, Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
-use crate::evidence::Confidence;
+use crate::evidence::{Basis, Confidence};
 use crate::net::Side;
 use crate::timeline::Phase;
 use crate::tls::{AlertDescription, ClientCertificate, Facts};
@@ -70,7 +70,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn confidence(tls: &Facts, refusal: &Refusal) -> Option<Confidence> {
     let (state, basis) = tls.client_certificate;
     let is_missing = state == ClientCertificate::Missing && refusal.stage == Stage::ClientFlight;
-    let of_the_flight = basis.map_or(Confidence::Likely, |basis| basis.confidence());
+    let of_the_flight = basis.map_or(Confidence::Likely, Basis::confidence);
     match refusal.sign {
         Sign::Alert(AlertDescription::CERTIFICATE_REQUIRED) => Some(refusal.confidence()),
         Sign::Alert(alert) if is_missing && MISSING.contains(&alert) => Some(of_the_flight.min(refusal.confidence())),

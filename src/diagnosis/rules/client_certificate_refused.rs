@@ -31,7 +31,7 @@
 
 use crate::diagnosis::handshake::{Refusal, Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
-use crate::evidence::Confidence;
+use crate::evidence::{Basis, Confidence};
 use crate::net::Side;
 use crate::timeline::Phase;
 use crate::tls::{AlertDescription, ClientCertificate, Facts, Mark, Version};
@@ -94,7 +94,7 @@ fn hidden(case: &Case<'_>, tls: &Facts, refusal: &Refusal, message: String) -> O
     let finished = tls.finished.client?.at;
     let connect = tls.first_application.client;
     let thought = case.beyond_the_way(finished, refusal.at);
-    let limit = tls.client_certificate.1.map_or(Confidence::Possible, |basis| basis.confidence());
+    let limit = tls.client_certificate.1.map_or(Confidence::Possible, Basis::confidence);
     let is_alert = refusal.sign == Sign::SealedAlert;
     if connect.is_none_or(|connect| came_before_the_answer(case, refusal, connect)) {
         let confidence = if is_alert { Confidence::Likely } else { Confidence::Possible };

@@ -26,6 +26,7 @@ use crate::diagnosis::handshake::{Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::net::Side;
 use crate::timeline::Phase;
+use crate::tls::Version;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -39,7 +40,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let Sign::Close(how) = refusal.sign else { return None };
     let flight = tls.server_flight_ended?;
     let arrived = case.record.tcp.server.hole.is_none() && tls.partial.server.is_none();
-    let more_than_the_hello = flight > tls.server_hello_at? || tls.records.server.count > 2;
+    // Up to TLS 1.2 the flight may share one record, and says where it ends; in 1.3 it never shares that of the hello.
+    let more_than_the_hello = if tls.version() < Some(Version::TLS_1_3) {
+        tls.history.as_str().contains('n')
+    } else {
+        flight > tls.server_hello_at? || tls.records.server.count > 2
+    };
     let waited = refusal.at.at.since(flight.at);
     if !arrived || !more_than_the_hello {
         return None;
