@@ -248,6 +248,11 @@ mod the_servers_certificate {
         assert!(!verdict.cause().unwrap().finding.other_readings.is_empty());
 
         let mut wire = Wire::beside_the_client();
+        // s2n says no more than this, in clear, and only after some time.
+        wire.tls13_server_flight().wait(17_000).send(Client, &alert(1, 0)).fin(Client);
+        assert_eq!(told(&wire.verdict()), ("server-certificate-untrusted", "likely", AUTHENTICATION));
+
+        let mut wire = Wire::beside_the_client();
         wire.tls13_server_flight().send(Client, &alert(2, 45)).fin(Client);
         assert_eq!(told(&wire.verdict()), ("server-certificate-expired", "likely", AUTHENTICATION));
     }
@@ -329,6 +334,10 @@ mod the_clients_certificate {
             wire.ack(Server).wait(20_000).fin(Client);
         });
         assert_eq!(told(&verdict), ("server-silent-in-handshake", "proven", AUTHENTICATION));
+        let servers_timer = in_place_of_its_end(Some((-30, 300)), |wire| {
+            wire.ack(Server).wait(60_000).fin(Server);
+        });
+        assert_eq!(told(&servers_timer), ("server-silent-in-handshake", "proven", AUTHENTICATION));
         let ended = in_place_of_its_end(Some((-30, 300)), |wire| {
             wire.ack(Server);
         });
@@ -399,6 +408,11 @@ mod the_clients_certificate {
             wire.wait(3000).send(Server, &sealed(19)).fin(Server);
         });
         assert!(!ids(&late).iter().any(|id| id.starts_with("client-certificate")), "{:?}", late.findings);
+        // A client that sends no CONNECT meets the broker's timer.
+        let silent = tls13(Wire::beside_the_client, &FULL, None, |wire| {
+            wire.ack(Server).wait(30_000).send(Server, &sealed(19)).fin(Server);
+        });
+        assert!(!ids(&silent).iter().any(|id| id.starts_with("client-certificate")), "{:?}", silent.findings);
     }
 }
 

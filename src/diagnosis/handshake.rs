@@ -81,7 +81,7 @@ impl Refusal {
             Sign::Alert(alert) => format!("alert {alert}, frame {frame}"),
             Sign::SealedAlert => format!("an encrypted alert, frame {frame}"),
             Sign::Close(how) | Sign::LateClose(how) => {
-                format!("{} without an alert, frame {frame}", how.name().to_uppercase())
+                format!("{}, frame {frame}", how.name().to_uppercase())
             }
         }
     }
@@ -106,6 +106,9 @@ pub(super) const JUDGES_CERTIFICATE: [AlertDescription; 7] = [
     AlertDescription::UNKNOWN_CA,
     AlertDescription::CERTIFICATE_REQUIRED,
 ];
+
+/// The alerts that end a connection in peace (RFC 8446, 6.1).
+pub(super) const CLOSURE: [AlertDescription; 2] = [AlertDescription::CLOSE_NOTIFY, AlertDescription::USER_CANCELED];
 
 impl<'a> Case<'a> {
     /// What TLS shows.
@@ -152,6 +155,12 @@ impl<'a> Case<'a> {
     /// What the server needed between two moments, without the way there and back.
     pub(super) fn beyond_the_way(&self, asked: Moment, answered: Moment) -> Duration {
         answered.at.since(asked.at).saturating_sub(self.record.tcp.handshake.to_server.unwrap_or_default())
+    }
+
+    /// Whether the server came to its end so long after the client's Finished that it is rather a timer's than a judgement.
+    pub(super) fn waited_in_vain(&self, refusal: &Refusal) -> bool {
+        let finished = self.tls().and_then(|tls| tls.finished.client);
+        finished.is_some_and(|mark| self.beyond_the_way(mark.at, refusal.at) >= self.thresholds.server_silent)
     }
 
     /// The first sign that one side would not go on with the handshake; or a fatal alert after it.
@@ -224,18 +233,19 @@ impl<'a> Case<'a> {
             Side::BOTH.into_iter().any(|side| mqtt.disconnect[side].is_some_and(|mark| mark.at <= seen.at))
         });
         let was_last = tls.records[seen.by].last <= Some(seen.at);
-        let accepted = stage(tls, seen.at) == Some(Stage::Accepted);
+        let stage = stage(tls, seen.at);
+        let accepted = stage == Some(Stage::Accepted);
         match seen.alert {
             Some(alert) if JUDGES_CERTIFICATE.contains(&alert.description) && was_last => true,
             _ if peer_closed || goodbye => false,
+            Some(alert) if CLOSURE.contains(&alert.description) => match seen.by {
+                // Whoever says goodbye in the middle of the handshake refuses, without saying why.
+                Side::Client => stage == Some(Stage::ServerFlight),
+                Side::Server => matches!(stage, Some(Stage::Hello | Stage::ServerFlight)),
+            },
             Some(alert) => {
-                let closure = [
-                    AlertDescription::CLOSE_NOTIFY,
-                    AlertDescription::USER_CANCELED,
-                    AlertDescription::NO_RENEGOTIATION,
-                ];
                 let fatal = alert.level == AlertLevel::FATAL || tls.version() == Some(Version::TLS_1_3);
-                !closure.contains(&alert.description) && (fatal || was_last && !accepted)
+                alert.description != AlertDescription::NO_RENEGOTIATION && (fatal || was_last && !accepted)
             }
             // Of a session that works only close_notify is ever sealed; in the handshake none of these is.
             None => was_last && !accepted && self.record.timeline.closed.is_some(),

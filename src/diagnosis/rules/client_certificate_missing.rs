@@ -53,6 +53,9 @@ const MISSING: [AlertDescription; 8] = [
 fn check(case: &Case<'_>) -> Option<Finding> {
     let tls = case.tls()?;
     let refusal = case.refusal().filter(|refusal| refusal.by == Side::Server)?;
+    if refusal.alert().is_none() && case.waited_in_vain(&refusal) {
+        return None;
+    }
     let confidence = confidence(tls, &refusal)?;
     let message = format!("the server wants a client certificate, and the client has none ({})", refusal.shown());
     let finding = Finding::new(confidence, refusal.at, message)

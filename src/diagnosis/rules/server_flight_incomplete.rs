@@ -40,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let began = tls.server_hello_at.or_else(|| first_record(tls))?;
     let lacks = what_is_missing(case, tls)?;
     let refused = case.refusal().is_some_and(|refusal| refusal.alert().is_some());
-    if client_answered(tls) || refused || !case.sees_both_sides_from_the_start() {
+    if client_answered(tls) || refused || case.record.tcp.truncated || !case.sees_both_sides_from_the_start() {
         return None;
     }
     let closed = case.first_close();

@@ -46,6 +46,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             AlertDescription::ACCESS_DENIED,
             AlertDescription::UNRECOGNIZED_NAME,
             AlertDescription::HANDSHAKE_FAILURE,
+            AlertDescription::CLOSE_NOTIFY,
+            AlertDescription::USER_CANCELED,
         ]
         .contains(&alert),
         Sign::SealedAlert | Sign::Close(_) | Sign::LateClose(_) => true,
