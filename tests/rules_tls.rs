@@ -1,12 +1,14 @@
 //! The findings of the TLS handshake on traffic that is made here: other clients, delays, vantage points and endings than
 //! those of the recordings. What a finding must say comes from the specifications, never from an earlier run.
 
+#[path = "support/recording.rs"]
+mod recording;
 #[path = "support/wire.rs"]
 mod wire;
 
 use iotcap::diagnosis::Verdict;
 use wire::Side::{Client, Server};
-use wire::{Authority, TlsServer, Wire, alert, client_hello, hello, record, sealed, server_hello_tls13};
+use wire::{Authority, Shown, TlsServer, Wire, alert, client_hello, hello, record, sealed, server_hello_tls13};
 
 /// Cause, confidence and phase, as a user sees them.
 fn told(verdict: &Verdict) -> (&str, &str, &str) {
@@ -66,7 +68,7 @@ mod before_the_server_hello {
         let mut wire = Wire::beside_the_client();
         wire.handshake().send(Client, &client_hello(&hello().name("broker.example"))).round_trip();
         wire.send(Server, &[alert(1, 112), TlsServer::new().flight()].concat()).round_trip();
-        wire.tls12_client_flight(None).round_trip().tls12_server_end().round_trip().session();
+        wire.tls12_client_flight(Shown::Nothing).round_trip().tls12_server_end().round_trip().session();
         let verdict = wire.verdict();
         assert!(ids(&verdict).is_empty(), "{:?}", verdict.findings);
     }
@@ -217,7 +219,7 @@ mod the_servers_certificate {
     fn a_client_that_judges_after_the_handshake_closes_then() {
         let other_name = TlsServer::new().named("mail.example");
         let late = after_flight(&other_name, |wire| {
-            wire.tls12_client_flight(None).round_trip().tls12_server_end().ack(Client).fin(Client);
+            wire.tls12_client_flight(Shown::Nothing).round_trip().tls12_server_end().ack(Client).fin(Client);
         });
         assert_eq!(told(&late), ("server-name-mismatch", "likely", AUTHENTICATION));
     }
@@ -261,7 +263,7 @@ mod the_servers_certificate {
     fn a_certificate_warns_before_its_end_unless_it_is_a_short_one() {
         let healthy = |server: &TlsServer| {
             after_flight(server, |wire| {
-                wire.tls12_client_flight(None).round_trip().tls12_server_end().round_trip().session();
+                wire.tls12_client_flight(Shown::Nothing).round_trip().tls12_server_end().round_trip().session();
             })
         };
         let verdict = healthy(&TlsServer::new().valid_days(-355, 10));
@@ -275,11 +277,11 @@ mod the_clients_certificate {
     use super::*;
 
     /// TLS 1.2 with a client certificate: what the server says in place of its ChangeCipherSpec.
-    fn in_place_of_its_end(days: Option<(i64, i64)>, answer: impl Fn(&mut Wire)) -> Verdict {
+    fn in_place_of_its_end(shown: Shown, answer: impl Fn(&mut Wire)) -> Verdict {
         let mut wire = Wire::beside_the_client();
         wire.handshake().send(Client, &client_hello(&hello().name("broker.example"))).round_trip();
         wire.send(Server, &TlsServer::new().asks().flight()).ack(Client).wait(3);
-        wire.tls12_client_flight(Some(days)).round_trip();
+        wire.tls12_client_flight(shown).round_trip();
         answer(&mut wire);
         wire.verdict()
     }
@@ -292,7 +294,7 @@ mod the_clients_certificate {
 
     #[test]
     fn the_servers_alert_names_the_cause() {
-        let good = Some((-30, 300));
+        let good = Shown::Valid(-30, 300);
         let cases = [
             (good, 48, "client-certificate-refused", "proven"),
             (good, 46, "client-certificate-refused", "proven"),
@@ -303,15 +305,15 @@ mod the_clients_certificate {
             (good, 10, "other-alert", "proven"),
             // The server's clock, or a CA above.
             (good, 45, "client-certificate-expired", "likely"),
-            (Some((-400, -3)), 45, "client-certificate-expired", "proven"),
-            (Some((-400, -3)), 42, "client-certificate-expired", "likely"),
-            (Some((-400, -3)), 48, "client-certificate-refused", "proven"),
-            (None, 40, "client-certificate-missing", "proven"),
-            (None, 42, "client-certificate-missing", "proven"),
-            (None, 116, "client-certificate-missing", "proven"),
+            (Shown::Valid(-400, -3), 45, "client-certificate-expired", "proven"),
+            (Shown::Valid(-400, -3), 42, "client-certificate-expired", "likely"),
+            (Shown::Valid(-400, -3), 48, "client-certificate-refused", "proven"),
+            (Shown::Empty, 40, "client-certificate-missing", "proven"),
+            (Shown::Empty, 42, "client-certificate-missing", "proven"),
+            (Shown::Empty, 116, "client-certificate-missing", "proven"),
         ];
-        for (days, description, id, confidence) in cases {
-            let verdict = in_place_of_its_end(days, says(description));
+        for (shown, description, id, confidence) in cases {
+            let verdict = in_place_of_its_end(shown, says(description));
             assert_eq!(told(&verdict), (id, confidence, AUTHENTICATION), "alert {description}");
         }
     }
@@ -322,23 +324,26 @@ mod the_clients_certificate {
             wire.ack(Server).fin(Server);
         };
         assert_eq!(
-            told(&in_place_of_its_end(Some((-30, 300)), close)),
+            told(&in_place_of_its_end(Shown::Valid(-30, 300), close)),
             ("client-certificate-refused", "likely", AUTHENTICATION)
         );
-        assert_eq!(told(&in_place_of_its_end(None, close)), ("client-certificate-missing", "likely", AUTHENTICATION));
+        assert_eq!(
+            told(&in_place_of_its_end(Shown::Empty, close)),
+            ("client-certificate-missing", "likely", AUTHENTICATION)
+        );
     }
 
     #[test]
     fn silence_after_the_clients_flight_is_the_servers() {
-        let verdict = in_place_of_its_end(Some((-30, 300)), |wire| {
+        let verdict = in_place_of_its_end(Shown::Valid(-30, 300), |wire| {
             wire.ack(Server).wait(20_000).fin(Client);
         });
         assert_eq!(told(&verdict), ("server-silent-in-handshake", "proven", AUTHENTICATION));
-        let servers_timer = in_place_of_its_end(Some((-30, 300)), |wire| {
+        let servers_timer = in_place_of_its_end(Shown::Valid(-30, 300), |wire| {
             wire.ack(Server).wait(60_000).fin(Server);
         });
         assert_eq!(told(&servers_timer), ("server-silent-in-handshake", "proven", AUTHENTICATION));
-        let ended = in_place_of_its_end(Some((-30, 300)), |wire| {
+        let ended = in_place_of_its_end(Shown::Valid(-30, 300), |wire| {
             wire.ack(Server);
         });
         assert!(ids(&ended).is_empty(), "{:?}", ended.findings);
@@ -444,7 +449,7 @@ mod healthy {
             let mut wire = Wire::between();
             wire.handshake().send(Client, &client_hello(&hello().name("broker.example"))).round_trip().wait(server);
             wire.send(Server, &TlsServer::new().flight()).way().wait(client);
-            wire.tls12_client_flight(None).round_trip().tls12_server_end().round_trip().session();
+            wire.tls12_client_flight(Shown::Nothing).round_trip().tls12_server_end().round_trip().session();
             wire.verdict()
         };
         assert_eq!(told(&slow(3000, 0)), ("slow-client", "likely", "-"));
@@ -457,7 +462,7 @@ mod healthy {
         let mut wire = Wire::beside_the_client();
         wire.handshake().send(Client, &client_hello(&hello().name("broker.example"))).round_trip();
         wire.send(Server, &TlsServer::new().version(0x0302).flight()).round_trip();
-        wire.tls12_client_flight(None).round_trip().tls12_server_end().round_trip().session();
+        wire.tls12_client_flight(Shown::Nothing).round_trip().tls12_server_end().round_trip().session();
         let verdict = wire.verdict();
         assert_eq!((told(&verdict), verdict.outcome.name()), (("weak-parameters", "proven", "-"), "degraded"));
     }
@@ -472,5 +477,76 @@ mod healthy {
         wire.send(Client, &[sealed(53), sealed(60)].concat()).round_trip().send(Server, &sealed(21)).way().fin(Client);
         let verdict = wire.verdict();
         assert_eq!((ids(&verdict), verdict.outcome.name()), (vec!["hello-retry"], "ok"));
+    }
+}
+
+/// The recordings, changed in memory.
+mod recordings {
+    use super::recording::{Label, Recording, recordings};
+    use super::*;
+    use iotcap::diagnosis::Severity;
+    use iotcap::evidence::Confidence;
+
+    /// Findings of TLS that say that the connection failed.
+    fn errors(verdict: &Verdict) -> Vec<(&str, Confidence)> {
+        let of_tls = verdict.findings.iter().filter(|judged| judged.rule.code.starts_with("TLS"));
+        let errors = of_tls.filter(|judged| judged.severity() == Severity::Error);
+        errors.map(|judged| (judged.rule.id, judged.finding.confidence)).collect()
+    }
+
+    #[test]
+    fn a_capture_that_ends_early_accuses_nobody_wrongly() {
+        for Recording { name, frames, labels } in recordings() {
+            for end in 1..=frames.len() {
+                for (verdict, label) in wire::verdicts(&frames[..end]).iter().zip(&labels) {
+                    for (id, confidence) in errors(verdict) {
+                        assert!(
+                            label.allows(id) || confidence == Confidence::Possible,
+                            "{name} cut after {end} frames: {id} {confidence}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_capture_without_its_beginning_accuses_nobody_wrongly() {
+        for Recording { name, frames, labels } in recordings() {
+            for begin in 1..frames.len() {
+                for (verdict, label) in wire::verdicts(&frames[begin..]).iter().zip(&labels) {
+                    for (id, confidence) in errors(verdict) {
+                        // Without the hellos the more general finding is what is left.
+                        let general = ["other-alert", "server-certificate-untrusted", "client-certificate-refused"];
+                        let explained = label.allows(id) || confidence == Confidence::Possible;
+                        assert!(
+                            explained || general.contains(&id) && !label.is_healthy(),
+                            "{name} from frame {begin} on: {id} {confidence}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_healthy_connection_of_which_a_frame_is_missing_is_accused_of_nothing() {
+        for Recording { name, frames, labels } in recordings() {
+            if !labels.iter().all(Label::is_healthy) {
+                continue;
+            }
+            for missing in 0..frames.len() {
+                let rest: Vec<_> =
+                    (0..).zip(&frames).filter(|(at, _)| *at != missing).map(|(_, f)| f.clone()).collect();
+                for verdict in wire::verdicts(&rest) {
+                    assert!(
+                        errors(&verdict).is_empty(),
+                        "{name} without frame {}: {:?}",
+                        missing + 1,
+                        errors(&verdict)
+                    );
+                }
+            }
+        }
     }
 }

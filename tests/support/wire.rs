@@ -3,6 +3,7 @@
 //! What is encrypted is made of zeros: without keys only its length counts.
 
 use iotcap::analyzer::{Analyzer, Config};
+use iotcap::decode::Interest;
 use iotcap::diagnosis::{CaptureState, Thresholds, Verdict, diagnose};
 use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::time::Timestamp;
@@ -13,11 +14,49 @@ const BEGIN: i64 = 1_780_272_000;
 const MILLI: i64 = 1_000_000;
 const MSS: usize = 1460;
 
+/// A frame of a capture, with its time in nanoseconds.
+#[derive(Clone)]
+pub(crate) struct Captured {
+    pub(crate) at: i64,
+    pub(crate) link_type: LinkType,
+    pub(crate) data: Vec<u8>,
+}
+
+/// What iotcap says of each connection, in the order of their first frames.
+pub(crate) fn verdicts(frames: &[Captured]) -> Vec<Verdict> {
+    let interest = Interest { ports: vec![8883, 443], ..Interest::default() };
+    let mut analyzer = Analyzer::new(Config { interest, ..Config::default() });
+    for (number, captured) in (1..).zip(frames) {
+        analyzer.push(&Frame {
+            id: FrameId::new(0, number),
+            at: Timestamp::from_nanos(captured.at),
+            link_type: captured.link_type,
+            original_len: u32::try_from(captured.data.len()).expect("a short frame"),
+            data: &captured.data,
+        });
+    }
+    analyzer.finish();
+    let mut records: Vec<_> = std::iter::from_fn(|| analyzer.poll()).collect();
+    records.sort_by_key(|record| record.ordinal);
+    records.iter().map(|record| diagnose(record, CaptureState::default(), &Thresholds::default())).collect()
+}
+
 /// A side of the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Client,
     Server,
+}
+
+/// The certificate that a client shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// It was not asked.
+    Nothing,
+    /// It was, and has none.
+    Empty,
+    /// One with this first and last day, counted from the capture.
+    Valid(i64, i64),
 }
 
 /// One connection to port 8883, as it passes the place of the capture.
@@ -118,16 +157,20 @@ impl Wire {
         self.send(Side::Server, &[server_hello_tls13(), tls13_flight()].concat()).ack(Side::Client)
     }
 
-    /// The client's flight of TLS 1.2: without a Certificate, with an empty one, or with one that is valid so many days.
-    pub(crate) fn tls12_client_flight(&mut self, certificate: Option<Option<(i64, i64)>>) -> &mut Self {
+    /// The client's flight of TLS 1.2.
+    pub(crate) fn tls12_client_flight(&mut self, certificate: Shown) -> &mut Self {
         let mut messages = Vec::new();
-        if let Some(days) = certificate {
+        let days = match certificate {
+            Shown::Valid(from, to) => Some((from, to)),
+            Shown::Nothing | Shown::Empty => None,
+        };
+        if certificate != Shown::Nothing {
             let chain: Vec<Vec<u8>> =
                 days.map(|days| leaf("device", "Example", "Example CA", days)).into_iter().collect();
             messages.extend(message(11, &certificate_list(&chain)));
         }
         messages.extend(message(16, &[0; 66]));
-        if matches!(certificate, Some(Some(_))) {
+        if days.is_some() {
             messages.extend(message(15, &[&[4, 3, 0, 70][..], &[0; 70]].concat()));
         }
         let flight = [record(22, &messages), change_cipher_spec(), record(22, &[0; 40])].concat();
@@ -151,20 +194,11 @@ impl Wire {
 
     /// What iotcap says of it.
     pub(crate) fn verdict(&self) -> Verdict {
-        let mut analyzer = Analyzer::new(Config::default());
-        for (number, (at, data)) in (1..).zip(&self.frames) {
-            analyzer.push(&Frame {
-                id: FrameId::new(0, number),
-                at: Timestamp::from_nanos(*at),
-                link_type: LinkType::RAW,
-                original_len: u32::try_from(data.len()).expect("a short frame"),
-                data,
-            });
-        }
-        analyzer.finish();
-        let record = analyzer.poll().expect("one connection");
-        assert!(analyzer.poll().is_none(), "only one connection");
-        diagnose(&record, CaptureState::default(), &Thresholds::default())
+        let captured = |(at, data): &(i64, Vec<u8>)| Captured { at: *at, link_type: LinkType::RAW, data: data.clone() };
+        let frames: Vec<_> = self.frames.iter().map(captured).collect();
+        let mut verdicts = verdicts(&frames);
+        assert_eq!(verdicts.len(), 1, "one connection");
+        verdicts.remove(0)
     }
 
     fn segment(&mut self, side: Side, flags: u8, payload: &[u8]) {
@@ -329,7 +363,7 @@ impl TlsServer {
     }
 
     pub(crate) fn named(mut self, name: &str) -> Self {
-        self.name = name.to_owned();
+        name.clone_into(&mut self.name);
         self
     }
 
