@@ -549,4 +549,47 @@ mod recordings {
             }
         }
     }
+
+    #[test]
+    fn whatever_is_missing_nothing_false_is_proven() {
+        // What is left where a name or a reason went missing with the frame.
+        let general = ["other-alert", "server-certificate-untrusted", "client-certificate-refused"];
+        for Recording { name, frames, labels } in recordings() {
+            for missing in 0..frames.len() {
+                let rest: Vec<_> =
+                    (0..).zip(&frames).filter(|(at, _)| *at != missing).map(|(_, f)| f.clone()).collect();
+                for (verdict, label) in wire::verdicts(&rest).iter().zip(&labels) {
+                    for (id, confidence) in errors(verdict) {
+                        let explained = label.allows(id) || confidence < Confidence::Proven || general.contains(&id);
+                        assert!(explained, "{name} without frame {}: {id} {confidence}", missing + 1);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_that_was_captured_twice_counts_once() {
+        for Recording { name, frames, .. } in recordings() {
+            let twice: Vec<_> = frames.iter().flat_map(|frame| [frame.clone(), frame.clone()]).collect();
+            for (once, twice) in wire::verdicts(&frames).iter().zip(&wire::verdicts(&twice)) {
+                assert_eq!(errors(once), errors(twice), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn ten_times_slower_is_no_other_cause() {
+        for Recording { name, mut frames, labels } in recordings() {
+            let begin = frames.first().map_or(0, |frame| frame.at);
+            for frame in &mut frames {
+                frame.at = begin + (frame.at - begin) * 10;
+            }
+            for (verdict, label) in wire::verdicts(&frames).iter().zip(&labels) {
+                for (id, confidence) in errors(verdict) {
+                    assert!(label.allows(id) || confidence == Confidence::Possible, "{name}: {id} {confidence}");
+                }
+            }
+        }
+    }
 }
