@@ -3,10 +3,10 @@
 //! `UPDATE_EXPECT=1 cargo test --test fixtures` writes the expectations anew; read the difference before you commit it.
 //! Labels are never rewritten: `tests/labels.rs` holds the reports against them.
 
-mod support;
+mod captures;
 
+use captures::{iotcap, recorded_fixtures};
 use std::path::{Path, PathBuf};
-use support::{iotcap, recorded_fixtures};
 
 #[test]
 fn each_fixture_reads_as_it_was_reviewed() {

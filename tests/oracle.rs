@@ -3,16 +3,46 @@
 //! Runs over all recorded fixtures, and over the folder of public captures that IOTCAP_CORPUS names. Differences that
 //! stand in docs/oracle.md with their reason are listed in [`KNOWN_DIFFERENCES`]; any other one fails.
 
-mod support;
+mod captures;
 
+use captures::{corpus, have, recorded_fixtures, tshark};
+use iotcap::tls::{AlertDescription, CipherSuite, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use support::{corpus, have, recorded_fixtures, tshark};
 
 /// Captures on which the two differ, each explained in docs/oracle.md.
-const KNOWN_DIFFERENCES: &[&str] = &[];
+const KNOWN_DIFFERENCES: &[&str] = &[
+    // Data behind a hole that was never filled is told at the end.
+    "mtu-blackhole",
+    // TLS that begins inside of another protocol.
+    "starttls",
+    "socks-with-ssl",
+    "psql-aws-ssl",
+    "mysql__tls-",
+    "mysql__encrypted",
+    "connect-with-header",
+    "ftp-auth-tls",
+    // TLS inside of a tunnel.
+    "gtp6_gtp_0x32",
+    "geneve-47101",
+    "wireguard-ping-tcp-dsb",
+    // Drafts of TLS 1.3, and SSL 2.0.
+    "tls13draft",
+    "tls-13draft",
+    "tls13-20-chacha20poly1305",
+    "ssl-v2",
+    // A plain listener answered a ClientHello: tshark goes by the port.
+    "ssl-to-http-server",
+    "https-to-http",
+    // Broken on purpose.
+    "tls1.2-protocol-violation",
+    "tls1.2-late-protocol-error",
+    "tls-fragmented-handshake",
+    // Suites without encryption.
+    "globus-url-copy",
+];
 
 #[test]
 fn handshakes_of_the_fixtures_agree_with_tshark() {
@@ -42,8 +72,8 @@ fn assert_agreement(captures: Vec<PathBuf>) {
                 loop {
                     let Some(capture) = queue.lock().unwrap().pop() else { return };
                     let differences = compare(&capture);
-                    let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    if !differences.is_empty() && !KNOWN_DIFFERENCES.contains(&name.as_str()) {
+                    let name = capture.display().to_string();
+                    if !differences.is_empty() && !KNOWN_DIFFERENCES.iter().any(|known| name.contains(known)) {
                         wrong.lock().unwrap().push(format!("{}:\n  {}", capture.display(), differences.join("\n  ")));
                     }
                 }
@@ -70,9 +100,8 @@ fn compare(capture: &Path) -> Vec<String> {
 }
 
 fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
-    let arguments =
-        ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "tcp or vlan or pppoes".as_ref(), "--ipv6".as_ref()];
-    let output = support::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
+    let arguments = ["-r".as_ref(), capture.as_os_str(), "--filter".as_ref(), "".as_ref(), "--ipv6".as_ref()];
+    let output = captures::iotcap(arguments.into_iter().chain(["--format".as_ref(), "json".as_ref()]));
     match output.status.code() {
         Some(0) => {}
         Some(2) => return Err(String::from_utf8_lossy(&output.stderr).into_owned()),
@@ -80,16 +109,20 @@ fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
     }
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let mut frames = Frames::new();
+    let readable = |alert: &&Value| alert["observed"] == true && !alert["description"].is_null();
     for connection in report["connections"].as_array().expect("connections") {
         let tls = &connection["tls"];
-        let mut alerts = tls["alerts"].as_array().into_iter().flatten().filter(|alert| alert["encrypted"] == false);
+        let mut alerts = tls["alerts"].as_array().into_iter().flatten().filter(readable);
         for event in connection["events"].as_array().expect("events") {
-            if event["layer"] != "tls" || event["observed"] != true {
+            if event["layer"] != "tls" || event["observed"] != true || is_cut(event) {
                 continue;
             }
             let said = match event["kind"].as_str().expect("a kind") {
                 "client_hello" => format!("1 {}", tls["server_name"].as_str().unwrap_or("")),
-                "server_hello" => format!("2 {}", tls["cipher"].as_str().unwrap_or("")),
+                "server_hello" => {
+                    let text = |key: &str| tls[key].as_str().unwrap_or("").to_owned();
+                    format!("2 {} {}", text("version"), text("cipher"))
+                }
                 "hello_retry_request" => "2 hello retry".to_owned(),
                 "alert" => {
                     format!("alert {}", alerts.next().map_or("", |alert| alert["description"].as_str().unwrap_or("")))
@@ -102,7 +135,14 @@ fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
             frames.entry(event["frame"].as_u64().expect("a frame")).or_default().push(said);
         }
     }
+    // tshark prints the messages of a frame and its alerts in separate columns.
+    frames.values_mut().for_each(|said| said.sort_by_key(|text| text.starts_with("alert")));
     Ok(frames)
+}
+
+/// Whether the capture has but a part of a message: tshark then shows none.
+fn is_cut(event: &Value) -> bool {
+    event["detail"].as_str().is_some_and(|detail| detail.contains("the capture lacks a part of it"))
 }
 
 /// RFC 8446, 4 and RFC 5246, 7.4.
@@ -110,13 +150,17 @@ fn handshake_type(kind: &str) -> Option<u8> {
     Some(match kind {
         "hello_request" => 0,
         "new_session_ticket" => 4,
+        "end_of_early_data" => 5,
+        "encrypted_extensions" => 8,
         "certificate" => 11,
         "server_key_exchange" => 12,
         "certificate_request" => 13,
         "server_hello_done" => 14,
         "certificate_verify" => 15,
         "client_key_exchange" => 16,
+        "finished" => 20,
         "certificate_status" => 22,
+        "key_update" => 24,
         _ => return None,
     })
 }
@@ -127,21 +171,38 @@ fn told_by_tshark(capture: &Path) -> Frames {
         "tls.handshake.type",
         "tls.handshake.extensions_server_name",
         "tls.handshake.ciphersuite",
-        "tls.alert_message.desc",
+        "tls.handshake.version",
+        "tls.handshake.extensions.supported_version",
         "tls.handshake.random",
+        "tls.alert_message.desc",
     ];
     let mut frames = Frames::new();
-    for row in tshark(capture, &[], "tcp && tls && !(ip.proto == 4)", &fields) {
-        let [number, types, name, _cipher, alerts, _random] = &row[..] else { continue };
+    for row in tshark(capture, &[], "tcp && tls", &fields) {
+        let [number, types, name, cipher, version, supported, random, alerts] = &row[..] else { continue };
         let said = frames.entry(number.parse().expect("a frame number")).or_insert_with(Vec::new);
         for kind in types.split(',').filter(|kind| !kind.is_empty()) {
             said.push(match kind {
                 "1" => format!("1 {name}"),
+                "2" if random.starts_with(HELLO_RETRY_RANDOM) => "2 hello retry".to_owned(),
+                "2" => {
+                    let version = if supported.is_empty() { version } else { supported };
+                    format!("2 {} {}", Version(hex(version)), CipherSuite(hex(cipher)))
+                }
                 other => other.to_owned(),
             });
         }
-        said.extend(alerts.split(',').filter(|alert| !alert.is_empty()).map(|alert| format!("alert {alert}")));
+        let alerts = alerts.split(',').filter_map(|alert| alert.parse().ok());
+        said.extend(alerts.map(|alert| format!("alert {}", AlertDescription(alert))));
     }
     frames.retain(|_, said| !said.is_empty());
     frames
+}
+
+/// The first bytes of the random that makes a ServerHello a HelloRetryRequest (RFC 8446, 4.1.3).
+const HELLO_RETRY_RANDOM: &str = "cf21ad74";
+
+/// The last of the numbers that tshark prints for a frame.
+fn hex(numbers: &str) -> u16 {
+    let last = numbers.rsplit(',').next().unwrap_or_default();
+    u16::from_str_radix(last.trim_start_matches("0x"), 16).unwrap_or_default()
 }

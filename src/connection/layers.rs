@@ -22,6 +22,8 @@ pub struct Settings {
     pub mqtt: mqtt::Limits,
     /// How many events are kept of a connection.
     pub events: EventLimit,
+    /// Whether events are told as they happen, beside being kept.
+    pub follow: bool,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             tls: tls::Limits::default(),
             mqtt: mqtt::Limits::default(),
             events: EventLimit::default(),
+            follow: false,
         }
     }
 }
@@ -77,17 +80,21 @@ pub(super) struct Layers {
     pub(super) mqtt: Option<Box<mqtt::Tracker>>,
     /// On a port where nothing is expected: its first bytes are neither TLS nor MQTT.
     pub(super) is_other: bool,
+    /// The capture began behind the handshake of TCP, and the layers above have not been told yet.
+    joined_late: bool,
 }
 
 impl Layers {
-    pub(super) const fn new(expected: PortKind) -> Self {
-        Self { expected, tls: None, mqtt: None, is_other: false }
+    /// For a connection on such a port, of which the capture has the beginning or not.
+    pub(super) const fn new(expected: PortKind, joined_late: bool) -> Self {
+        Self { expected, tls: None, mqtt: None, is_other: false, joined_late }
     }
 
     /// Nothing more will come: what waited for more is settled.
     pub(super) fn finish(&mut self, at: Moment, events: &mut EventLog) {
         if let Some(tls) = &mut self.tls {
-            tls.finish(at, &mut AboveTls { events, mqtt: &mut self.mqtt, limits: mqtt::Limits::default() });
+            let mut above = AboveTls::new(events, &mut self.mqtt, tls.facts(), self.expected, mqtt::Limits::default());
+            tls.finish(at, &mut above);
         }
         if let Some(mqtt) = &mut self.mqtt {
             mqtt.finish(at, &mut AboveMqtt { events });
@@ -155,17 +162,35 @@ impl tcp::Sink for Stack<'_> {
     }
 
     fn chunk(&mut self, side: Side, at: Moment, chunk: Chunk<'_>) {
-        let Self { layers, events, context } = self;
         if let Chunk::Data(bytes) = chunk {
-            layers.open(side, bytes, &context.settings);
-        } else if layers.expected != PortKind::ByContent {
-            layers.open(side, &[], &context.settings);
+            self.layers.open(side, bytes, &self.context.settings);
+        } else if self.layers.expected != PortKind::ByContent {
+            self.layers.open(side, &[], &self.context.settings);
         }
-        let Layers { tls, mqtt, .. } = &mut **layers;
+        if std::mem::take(&mut self.layers.joined_late) {
+            // What came before is a gap of unknown length on either side.
+            for side in Side::BOTH {
+                self.pass_on(side, at, Chunk::Gap(0));
+            }
+        }
+        self.pass_on(side, at, chunk);
+    }
+}
+
+impl Stack<'_> {
+    fn pass_on(&mut self, side: Side, at: Moment, chunk: Chunk<'_>) {
+        let Self { layers, events, context } = self;
+        let Layers { tls, mqtt, expected, .. } = &mut **layers;
         if let Some(tls) = tls {
-            let limits = context.settings.mqtt;
-            let mut context = tls::Context { certificates: &mut context.certificates };
-            tls.handle_chunk(side, at, chunk, &mut context, &mut AboveTls { events, mqtt, limits });
+            let mut above = AboveTls::new(events, mqtt, tls.facts(), *expected, context.settings.mqtt);
+            let Context { certificates, key_log, plaintext, .. } = &mut **context;
+            tls.handle_chunk(
+                side,
+                at,
+                chunk,
+                &mut tls::Context { certificates, key_log: Some(key_log), plaintext },
+                &mut above,
+            );
         } else if let Some(mqtt) = mqtt {
             match chunk {
                 Chunk::Data(bytes) => mqtt.handle_plaintext(side, at, bytes, &mut AboveMqtt { events }),
@@ -173,13 +198,12 @@ impl tcp::Sink for Stack<'_> {
             }
         }
     }
-}
 
-impl Stack<'_> {
     fn handle_close(&mut self, side: Side, at: Moment) {
-        let Self { layers: Layers { tls, mqtt, .. }, events, context } = self;
+        let Self { layers: Layers { tls, mqtt, expected, .. }, events, context } = self;
         if let Some(tls) = tls {
-            tls.handle_close(side, at, &mut AboveTls { events, mqtt, limits: context.settings.mqtt });
+            let mut above = AboveTls::new(events, mqtt, tls.facts(), *expected, context.settings.mqtt);
+            tls.handle_close(side, at, &mut above);
         }
         if let Some(mqtt) = mqtt {
             mqtt.handle_close(side, at, &mut AboveMqtt { events });
@@ -192,6 +216,30 @@ struct AboveTls<'a> {
     events: &'a mut EventLog,
     mqtt: &'a mut Option<Box<mqtt::Tracker>>,
     limits: mqtt::Limits,
+    /// Whether what is encrypted is MQTT, as far as the hello tells.
+    expects_mqtt: bool,
+    /// Whether alerts have a record type of their own, as before TLS 1.3.
+    alerts_are_visible: bool,
+}
+
+impl<'a> AboveTls<'a> {
+    fn new(
+        events: &'a mut EventLog,
+        mqtt: &'a mut Option<Box<mqtt::Tracker>>,
+        tls: &tls::Facts,
+        expected: PortKind,
+        limits: mqtt::Limits,
+    ) -> Self {
+        let offered = tls.client_hello.as_ref().map(|hello| &hello.alpn[..]).unwrap_or_default();
+        let expects_mqtt = match expected {
+            // AWS IoT's name is `x-amzn-mqtt-ca`, the registered one `mqtt`.
+            _ if !offered.is_empty() => offered.iter().any(|name| name.contains("mqtt")),
+            PortKind::Tls | PortKind::PlainMqtt => true,
+            PortKind::ByContent => false,
+        };
+        let alerts_are_visible = tls.version().is_some_and(|version| version < tls::Version::TLS_1_3);
+        Self { events, mqtt, limits, expects_mqtt, alerts_are_visible }
+    }
 }
 
 impl tls::Sink for AboveTls<'_> {
@@ -200,7 +248,21 @@ impl tls::Sink for AboveTls<'_> {
     }
 
     fn application_data(&mut self, side: Side, at: Moment, data: tls::ApplicationData<'_>) {
-        let mqtt = self.mqtt.get_or_insert_with(|| Box::new(mqtt::Tracker::new(self.limits)));
+        if self.mqtt.is_none() {
+            let is_mqtt = match data {
+                tls::ApplicationData::Plaintext(bytes) => self.expects_mqtt || looks_like_mqtt(bytes),
+                tls::ApplicationData::Sealed(_) | tls::ApplicationData::Gap => self.expects_mqtt,
+            };
+            if !is_mqtt {
+                return;
+            }
+            let mut tracker = Box::new(mqtt::Tracker::new(self.limits));
+            if self.alerts_are_visible {
+                tracker.alerts_are_visible();
+            }
+            *self.mqtt = Some(tracker);
+        }
+        let Some(mqtt) = self.mqtt else { return };
         let mut above = AboveMqtt { events: self.events };
         match data {
             tls::ApplicationData::Plaintext(bytes) => mqtt.handle_plaintext(side, at, bytes, &mut above),

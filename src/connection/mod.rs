@@ -16,6 +16,7 @@ use crate::names::{Names, Resolution};
 use crate::net::{Endpoint, PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
+use crate::tls::keylog::KeyLog;
 use crate::{tcp, tls};
 use layers::{Layers, Stack};
 use std::sync::Arc;
@@ -30,15 +31,25 @@ pub struct Context {
     pub settings: Settings,
     /// Certificates that were seen: the same bytes are parsed once.
     pub certificates: tls::CertificateStore,
+    /// Secrets of TLS that somebody gave.
+    pub key_log: KeyLog,
     /// Names of servers, from DNS.
     pub names: Names,
+    /// Room for one decrypted record.
+    plaintext: Vec<u8>,
 }
 
 impl Context {
     /// A context that knows nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { certificates: tls::CertificateStore::new(CERTIFICATES), names: Names::default(), settings }
+        Self {
+            certificates: tls::CertificateStore::new(CERTIFICATES),
+            key_log: KeyLog::new(),
+            names: Names::default(),
+            plaintext: Vec::new(),
+            settings,
+        }
     }
 }
 
@@ -64,6 +75,7 @@ impl Connection {
     pub fn open(segment: &Segment<'_>, ordinal: u64, context: &mut Context) -> Self {
         let endpoints = sides(segment, &context.settings);
         let now = Moment::new(segment.at, segment.frame);
+        let expected = context.settings.kind_of(endpoints.server.port);
         let resolution = context.names.resolution(endpoints.client.address, endpoints.server.address).cloned();
         let mut connection = Self {
             endpoints,
@@ -71,8 +83,12 @@ impl Connection {
             last: now,
             ordinal,
             tcp: tcp::Tracker::new(context.settings.tcp),
-            layers: Layers::new(context.settings.kind_of(endpoints.server.port)),
-            events: EventLog::new(context.settings.events),
+            layers: Layers::new(expected, !segment.flags.contains(TcpFlags::SYN)),
+            events: if context.settings.follow {
+                EventLog::followed(context.settings.events)
+            } else {
+                EventLog::new(context.settings.events)
+            },
             unreachable: None,
             resolution,
         };
@@ -122,6 +138,23 @@ impl Connection {
     #[must_use]
     pub const fn last(&self) -> Moment {
         self.last
+    }
+
+    /// Client and server.
+    #[must_use]
+    pub const fn endpoints(&self) -> PerSide<Endpoint> {
+        self.endpoints
+    }
+
+    /// Its first frame.
+    #[must_use]
+    pub const fn first(&self) -> Moment {
+        self.first
+    }
+
+    /// What happened since the last call, where connections are followed.
+    pub fn take_fresh(&mut self) -> Vec<Event> {
+        self.events.take_fresh()
     }
 
     /// Its story so far.

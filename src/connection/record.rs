@@ -111,6 +111,12 @@ impl Record {
         tcp.midstream || tcp.one_sided.is_some() || tcp.truncated || holes
     }
 
+    /// Its frames, without those that the capture holds twice.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.tcp.client.frames + self.tcp.server.frames
+    }
+
     /// From the ClientHello to the last Finished.
     #[must_use]
     pub fn tls_time(&self) -> Option<Duration> {

@@ -1,8 +1,9 @@
 //! Names a segment as Wireshark does (User's Guide, 7.5 "TCP Analysis"), from what was seen before it. Pure: it reads the
 //! state of both directions and changes nothing.
 //!
-//! One difference is deliberate: whether a segment was sent before is looked up among all bytes that are not acknowledged,
-//! whatever segments they came in.
+//! Deliberate differences: whether bytes were sent before is looked up among all that is not acknowledged, whatever segments
+//! they came in; what was acknowledged is judged by the highest acknowledgment, not by the last; a reset, which may be forged,
+//! changes nothing; and frames that the capture holds twice never get here.
 
 use super::direction::{Direction, Offset};
 use crate::segment::{Segment, TcpFlags};
@@ -152,8 +153,8 @@ fn sent_before(
     first_round_trip: Option<Duration>,
 ) -> Marks {
     let len = segment.payload_len;
-    if len > 0 && peer.last_ack.is_some_and(|ack| place.end <= ack) {
-        return Marks::SPURIOUS;
+    if peer.last_ack.is_some() && place.end <= me.acked {
+        return if len > 0 { Marks::SPURIOUS } else { Marks::RETRANSMISSION };
     }
     // After a zero-window probe (or a keep-alive with a byte) its byte is sent again with new ones behind it.
     if len > 1 && place.start == me.next - 1 {
@@ -164,7 +165,7 @@ fn sent_before(
         return Marks::FAST;
     }
     let soon = segment.at.since(me.next_at) < first_round_trip.unwrap_or(OUT_OF_ORDER_WITHIN);
-    if soon && !me.outstanding.covers(place.start, place.end) {
+    if soon && !me.outstanding.covers(place.start.max(me.acked), place.end) {
         return Marks::OUT_OF_ORDER;
     }
     Marks::RETRANSMISSION

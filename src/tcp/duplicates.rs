@@ -6,7 +6,6 @@
 
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 /// How far apart two copies of a frame can be.
@@ -59,16 +58,26 @@ impl RecentFrames {
     }
 }
 
-/// A number that two copies of a frame share, whatever hop they were taken at. Never 0.
+/// A number that two copies of a frame share, whatever hop they were taken at. Of options and payload only the ends count:
+/// enough to tell a forged copy with other bytes, and cheap.
 fn fingerprint(segment: &Segment<'_>) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::with_seed(0).build_hasher();
-    hasher.write_u32(segment.seq.0);
-    hasher.write_u32(segment.ack.0);
-    hasher.write_u32(u32::from(segment.window) << 8 | u32::from(segment.flags.0));
-    hasher.write_u32(segment.payload_len);
-    hasher.write(segment.options.0);
-    // The ends of the payload: enough to tell a forged copy with other bytes, cheap for a large one.
-    hasher.write(segment.payload.first_chunk::<16>().map_or(segment.payload, |chunk| chunk.as_slice()));
-    hasher.write(segment.payload.last_chunk::<16>().map_or(&[], |chunk| chunk.as_slice()));
-    hasher.finish() | 1
+    let numbers = u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0);
+    let header = u64::from(segment.payload_len) << 32 | u64::from(segment.window) << 16 | u64::from(segment.flags.0);
+    let [options, more_options] = ends(segment.options.0);
+    let [first, last] = ends(segment.payload);
+    // Odd factors without a pattern (digits of the golden ratio, as in SplitMix64 and xxHash); the products are independent.
+    numbers.wrapping_mul(0x9e37_79b1_85eb_ca87)
+        ^ header.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(11)
+        ^ options.wrapping_mul(0x1656_67b1_9e37_79f9).rotate_left(23)
+        ^ more_options.wrapping_mul(0x85eb_ca77_c2b2_ae63).rotate_left(31)
+        ^ first.wrapping_mul(0x27d4_eb2f_1656_67c5).rotate_left(41)
+        ^ last.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(53)
+}
+
+/// The first and the last eight bytes; of fewer, all.
+fn ends(bytes: &[u8]) -> [u64; 2] {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => [u64::from_le_bytes(*first), u64::from_le_bytes(*last)],
+        _ => [bytes.iter().fold(0, |all, &byte| all << 8 | u64::from(byte)), 0],
+    }
 }

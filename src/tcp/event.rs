@@ -19,7 +19,8 @@ pub enum Event {
         kind: Resend,
         /// Payload bytes.
         len: u32,
-        /// Since they were first sent; none where the first copy was not captured, or is acknowledged and forgotten.
+        /// Since they were first sent; none where the first copy was not captured (or is acknowledged and forgotten: a
+        /// spurious retransmission).
         after: Option<Duration>,
     },
     /// Bytes came later than bytes that follow them, too soon to have been sent again.
@@ -27,10 +28,12 @@ pub enum Event {
         /// Payload bytes.
         len: u32,
     },
-    /// Bytes that the capture lacks: the peer acknowledged them, or a limit was reached.
+    /// Bytes that will not be seen.
     Gap {
         /// How many.
         len: u64,
+        /// Why they are given up.
+        cause: GapCause,
     },
     /// The sender of this segment can take no more data.
     ZeroWindow,
@@ -90,6 +93,17 @@ pub enum Resend {
     Fin,
 }
 
+/// Why missing bytes are given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GapCause {
+    /// The other side acknowledged them: the capture lacks them.
+    Acknowledged,
+    /// The connection ended, and nobody acknowledged them: they were lost on the way.
+    NeverCame,
+    /// The limit on what may wait behind them was reached.
+    Limit,
+}
+
 /// Whether a reset hits the receiver's window (RFC 9293, 3.10.7; RFC 5961, 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResetFit {
@@ -133,12 +147,19 @@ impl fmt::Display for Event {
                 kind.describe(len, f)?;
                 match after {
                     Some(after) => write!(f, " after {}", Span(after)),
-                    None if kind == Resend::Spurious => Ok(()),
+                    None if kind != Resend::Data => Ok(()),
                     None => f.write_str(", first copy not captured"),
                 }
             }
             Self::OutOfOrder { len } => write!(f, "{} bytes late", Grouped(len.into())),
-            Self::Gap { len } => write!(f, "{} bytes not captured", Grouped(len)),
+            Self::Gap { len, cause } => {
+                let bytes = Grouped(len);
+                match cause {
+                    GapCause::Acknowledged => write!(f, "{bytes} bytes not captured"),
+                    GapCause::NeverCame => write!(f, "{bytes} bytes never came, though later ones did"),
+                    GapCause::Limit => write!(f, "{bytes} bytes given up: too much waits behind them"),
+                }
+            }
             Self::ZeroWindow => f.write_str("can take no more data"),
             Self::WindowUpdate { after } => write!(f, "takes data again after {}", Span(after)),
             Self::KeepAlive { unanswered } => write!(f, "{unanswered} before it unanswered"),
@@ -240,7 +261,10 @@ mod tests {
         assert_eq!(again.to_string(), "1,448 bytes again after 204 ms");
         let unseen = Event::Retransmission { kind: Resend::Data, len: 7, after: None };
         assert_eq!(unseen.to_string(), "7 bytes again, first copy not captured");
-        assert_eq!(Event::Gap { len: 1_234_567 }.to_string(), "1,234,567 bytes not captured");
+        assert_eq!(
+            Event::Gap { len: 1_234_567, cause: GapCause::Acknowledged }.to_string(),
+            "1,234,567 bytes not captured"
+        );
         let forged = Event::Rst { fit: ResetFit::OutOfWindow, ttl: 61, after: Some(Duration::from_micros(850)) };
         assert_eq!(
             forged.to_string(),

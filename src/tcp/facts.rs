@@ -4,9 +4,10 @@
 
 use super::event::{ResetFit, SynOptions};
 use super::history::{Completeness, History};
+use super::pause::Pause;
 use super::rtt::RoundTrip;
 use super::state::State;
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::SeqNumber;
 use crate::stream::Moment;
 use std::time::Duration;
@@ -28,6 +29,12 @@ pub struct Facts {
     pub midstream: bool,
     /// The only side of which anything was seen, although the other one must have answered it.
     pub one_sided: Option<Side>,
+    /// Whose reset was the first that counts.
+    pub reset_by: Option<Side>,
+    /// The last data of each side before the first FIN, or the first reset that counts.
+    pub before_close: PerSide<Option<Moment>>,
+    /// The last time that nothing was sent for long.
+    pub pause: Option<Pause>,
     /// Whether the snaplen cut payload off.
     pub truncated: bool,
     /// Frames that the capture holds twice; they count as one in everything else.
@@ -58,6 +65,8 @@ pub struct SideFacts {
     pub frames: u64,
     /// Payload bytes on the wire, retransmissions included.
     pub payload_bytes: u64,
+    /// Segments with payload, retransmissions included.
+    pub data_segments: u64,
     /// Its initial sequence number.
     pub isn: Option<SeqNumber>,
     /// What its SYN offered.
@@ -86,11 +95,15 @@ pub struct SideFacts {
     pub window_updates: u64,
     /// Its keep-alives.
     pub keep_alives: KeepAlives,
-    /// Bytes of it that the capture lacks.
+    /// Bytes of it that the capture lacks: the other side acknowledged them.
     pub missed_bytes: u64,
+    /// Bytes of it that never came although later ones did, and that nobody acknowledged; known when the tracker is finished.
+    pub lost_bytes: u64,
+    /// Bytes of it that were given up because of a limit; some may have come later.
+    pub given_up_bytes: u64,
     /// Bytes of it that the snaplen cut off.
     pub cut_bytes: u64,
-    /// When the first hole in what it sent was proven.
+    /// When the first bytes of it that the capture lacks were acknowledged.
     pub first_gap: Option<Moment>,
     /// Bytes that came again with other values, of those that could be compared.
     pub inconsistent_overlaps: u64,
@@ -133,7 +146,7 @@ impl SideFacts {
     #[must_use]
     pub fn stream_bytes(&self) -> u64 {
         let sent = self.highest_sent.max(self.highest_acked);
-        sent.saturating_sub(1).saturating_sub(u64::from(self.fin.is_some_and(|fin| fin.seq < sent)))
+        self.fin.map_or(sent, |fin| fin.seq.min(sent)).saturating_sub(1)
     }
 }
 
@@ -272,6 +285,10 @@ pub struct Reset {
     pub fit: ResetFit,
     /// Since the last segment of the other side, which it may answer.
     pub since_peer: Option<Duration>,
+    /// Since the oldest byte of the other side that was not acknowledged was first sent; none where there was none.
+    pub since_unacked: Option<Duration>,
+    /// Whether it acknowledges something that was not acknowledged before.
+    pub acks_more: bool,
 }
 
 impl Reset {

@@ -31,9 +31,11 @@ pub(super) fn starts_anew(
         let silent = segment.at.since(me.last_at) > LATE_COPY_WITHIN;
         return shared.established.is_some() && (closed || (me.last_ack.is_some() && silent));
     }
+    // Captured behind the SYN-ACK that answers it.
+    let late = me.origin == Origin::Acked && me.offset(segment.seq) == 0;
     let opens_as_well =
         me.facts.frames == 0 && peer.origin == Origin::Syn && !peer.syn_acked() && peer.last_ack.is_none();
-    !opens_as_well
+    !late && !opens_as_well
 }
 
 /// Whether a SYN-ACK answers the SYN of `peer` (or a part of the data with it).

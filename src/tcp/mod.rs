@@ -18,20 +18,24 @@ mod event;
 mod facts;
 mod history;
 mod incarnation;
+mod opening;
+mod outlet;
 mod outstanding;
+mod pause;
 mod reset;
 mod rtt;
-#[cfg(test)]
-mod script;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
-pub use event::{Event, Resend, ResetFit, SynOptions};
+pub use event::{Event, GapCause, Resend, ResetFit, SynOptions};
 pub use facts::{
     Facts, Fin, Handshake, Hole, InFlight, KeepAlives, Resends, Reset, Sendings, SideFacts, Ttl, Vantage, ZeroWindows,
 };
 pub use history::{Completeness, History};
+pub use pause::Pause;
 pub use rtt::RoundTrip;
 pub use state::State;
 pub use tracker::Tracker;

@@ -28,7 +28,7 @@ pub(super) struct Samples {
 impl Samples {
     /// Adds a measurement.
     pub(super) fn add(&mut self, sample: Duration) {
-        let sample = sample.as_secs_f64() * 1e9;
+        let sample = sample.as_secs() as f64 * 1e9 + f64::from(sample.subsec_nanos());
         let filled = usize::try_from(self.count).unwrap_or(usize::MAX);
         self.count += 1;
         if let Some(free) = self.heights.get_mut(filled) {

@@ -2,16 +2,17 @@
 //! what its acknowledgment proves of the other side's bytes, its window, its own bytes, its FIN.
 
 use super::analysis::{self, Marks, Place};
-use super::assembler::Piece;
-use super::direction::{Direction, NO_FIN, Offset, Origin};
-use super::event::{Event, Resend, SynOptions};
-use super::facts::{Fin, Hole, Reset, SideFacts, Ttl};
-use super::history::{Completeness, Counted, History, Numbered};
+use super::direction::{Direction, NO_FIN, Offset};
+use super::event::{Event, GapCause, Resend};
+use super::facts::{Fin, Hole, Reset, Ttl};
+use super::history::{Completeness, Counted, Numbered};
+use super::outlet::Outlet;
+use super::pause::Pause;
 use super::tracker::Shared;
 use super::{Limits, Sink, reset};
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
-use crate::stream::{Chunk, Moment};
+use crate::stream::Moment;
 
 /// One segment, and all that it touches.
 pub(super) struct Step<'t, 's, S> {
@@ -28,6 +29,7 @@ pub(super) struct Step<'t, 's, S> {
 impl<S: Sink> Step<'_, '_, S> {
     pub(super) fn run(mut self) {
         let flags = self.segment.flags;
+        let previous = self.me.facts.last_frame.max(self.peer.facts.last_frame);
         self.count();
         if flags.contains(TcpFlags::RST) {
             self.reset();
@@ -48,6 +50,7 @@ impl<S: Sink> Step<'_, '_, S> {
             self.open(new_syn);
         }
         let marks = analysis::marks(self.me, self.peer, self.segment, place, self.shared.first_round_trip);
+        self.pause(previous, place, marks);
         let first_sent = self.note(place, marks);
         if !marks.is_empty() {
             self.tell(marks, first_sent);
@@ -77,6 +80,7 @@ impl<S: Sink> Step<'_, '_, S> {
         let facts = &mut *self.me.facts;
         facts.frames += 1;
         facts.payload_bytes += u64::from(segment.payload_len);
+        facts.data_segments += u64::from(segment.payload_len > 0);
         facts.first_frame = facts.first_frame.or(Some(now));
         facts.last_frame = Some(now);
         self.shared.truncated |= segment.payload.len() < segment.payload_len as usize;
@@ -129,6 +133,10 @@ impl<S: Sink> Step<'_, '_, S> {
             history.numbered(side, Numbered::Rst, seq);
             completeness.add(Completeness::RST);
         }
+        // As Wireshark has it: a FIN or a reset with an acknowledgment is an acknowledgment too.
+        if !syn && flags.contains(TcpFlags::ACK) && self.segment.payload_len == 0 {
+            completeness.add(Completeness::ACK);
+        }
     }
 
     fn reset(&mut self) {
@@ -143,43 +151,36 @@ impl<S: Sink> Step<'_, '_, S> {
             window: segment.window,
             fit,
             since_peer,
+            since_unacked: self.peer.outstanding.oldest().map(|oldest| now.at.since(oldest.first.at)),
+            acks_more: segment.flags.contains(TcpFlags::ACK) && self.peer.offset(segment.ack) > self.peer.acked,
         };
         let facts = &mut self.me.facts;
         facts.resets += 1;
         if facts.reset.is_none_or(|earlier| !earlier.closes() && found.closes()) {
             facts.reset = Some(found);
         }
-        self.shared.reset |= found.closes();
+        if found.closes() {
+            self.closes();
+            self.shared.reset_by = self.shared.reset_by.or(Some(self.side));
+        }
         self.sink.event(now, self.side, Event::Rst { fit, ttl: segment.ttl, after: since_peer });
     }
 
-    /// A SYN: its options, and the windows' scale once both are known (RFC 7323, 2.2).
-    fn open(&mut self, new: bool) {
-        let Self { now, segment, side, .. } = *self;
-        let acks = segment.flags.contains(TcpFlags::ACK);
-        self.me.facts.syns.add(now);
-        if new {
-            let options = SynOptions {
-                mss: segment.options.maximum_segment_size(),
-                window_scale: segment.options.window_scale(),
-                sack_permitted: segment.options.selective_ack_permitted(),
-                window: segment.window,
-                data: segment.payload_len,
-            };
-            self.me.facts.syn = Some(options);
-            self.sink.event(now, side, if acks { Event::SynAck(options) } else { Event::Syn(options) });
-        }
-        if let (Some(mine), Some(theirs)) = (self.me.facts.syn, self.peer.facts.syn) {
-            let (me, peer) = mine.window_scale.zip(theirs.window_scale).unwrap_or((0, 0));
-            // RFC 7323, 2.3: a larger count is taken as 14.
-            (self.me.shift, self.peer.shift) = (Some(me.min(14)), Some(peer.min(14)));
-        }
-        if acks
-            && self.me.facts.syns.count == 1
-            && self.peer.facts.syns.count == 1
-            && let Some(syn) = self.peer.facts.syns.first
-        {
-            self.shared.handshake.to_server = Some(now.at.since(syn.at));
+    /// Notes what was said last before somebody closed.
+    fn closes(&mut self) {
+        let (mine, theirs) = (self.me.facts.last_data, self.peer.facts.last_data);
+        self.shared.before_close.get_or_insert(match self.side {
+            Side::Client => PerSide { client: mine, server: theirs },
+            Side::Server => PerSide { client: theirs, server: mine },
+        });
+    }
+
+    /// Notes the silence that this segment ended, if there was any.
+    fn pause(&mut self, previous: Option<Moment>, place: Place, marks: Marks) {
+        let is_new = self.segment.payload_len > 0 && place.end > self.me.next;
+        let first_keep_alive = marks.has(Marks::KEEP_ALIVE) && self.me.unanswered == 0;
+        if is_new || first_keep_alive {
+            self.shared.pause = Pause::between(previous, self.now, self.side).or(self.shared.pause);
         }
     }
 
@@ -237,6 +238,11 @@ impl<S: Sink> Step<'_, '_, S> {
             if len > 0 {
                 self.shared.history.counted(side, Counted::Retransmission);
             }
+            let first_sent = match kind {
+                Resend::Syn => facts.syns.first,
+                Resend::Fin => facts.fin.map(|fin| fin.at),
+                Resend::Data | Resend::Fast | Resend::Spurious => first_sent,
+            };
             let after = first_sent.map(|first| now.at.since(first.at));
             self.sink.event(now, side, Event::Retransmission { kind, len, after });
         }
@@ -287,32 +293,6 @@ impl<S: Sink> Step<'_, '_, S> {
         }
     }
 
-    /// Notes the end of the handshake: both SYNs are acknowledged, whether or not they were captured.
-    fn establish(&mut self) {
-        let Self { now, side, .. } = *self;
-        let known = |direction: &Direction| matches!(direction.origin, Origin::Syn | Origin::Acked);
-        if self.shared.midstream || !known(self.me) || !known(self.peer) || !self.peer.syn_acked() {
-            return;
-        }
-        let opens = self.segment.flags.contains(TcpFlags::SYN);
-        // Where one side is not captured, the other's going on is the proof.
-        let both = self.me.syn_acked() || (!opens && !self.peer.seen);
-        if !both || (opens && self.peer.last_ack.is_none()) {
-            return;
-        }
-        self.shared.established = Some(now);
-        self.sink.event(now, side, Event::Established);
-        let (mine, theirs) = (self.me.facts.syns, self.peer.facts.syns);
-        if side == Side::Client {
-            if theirs.count == 1
-                && let Some(syn_ack) = theirs.first
-            {
-                self.shared.handshake.to_client = Some(now.at.since(syn_ack.at));
-            }
-            self.shared.first_round_trip = mine.last.map(|syn| now.at.since(syn.at)).filter(|_| theirs.count > 0);
-        }
-    }
-
     fn window(&mut self, marks: Marks) {
         let Self { now, segment, side, .. } = *self;
         let me = &mut *self.me;
@@ -356,8 +336,14 @@ impl<S: Sink> Step<'_, '_, S> {
         let len = segment.payload_len.min(room);
         me.facts.bytes_after_fin += u64::from(segment.payload_len - len);
         let data = segment.payload.get(..len as usize).unwrap_or(segment.payload);
-        let mut outlet =
-            Outlet { now, side, facts: &mut me.facts, history: &mut self.shared.history, sink: &mut *self.sink };
+        let mut outlet = Outlet {
+            now,
+            side,
+            cause: GapCause::Acknowledged,
+            facts: &mut me.facts,
+            history: &mut self.shared.history,
+            sink: &mut *self.sink,
+        };
         me.assembler.accept(start, data, len, limits, |piece| outlet.put(piece));
         if let Some((from, to)) = me.assembler.hole()
             && let Ok(start) = u64::try_from(from)
@@ -373,6 +359,7 @@ impl<S: Sink> Step<'_, '_, S> {
             return;
         }
         let at = (place.end - 1).max(self.me.assembler.expected());
+        self.closes();
         self.me.fin = at;
         let seq = u64::try_from(at).unwrap_or(0);
         let answers = place.ack.is_some_and(|ack| ack > self.peer.fin);
@@ -401,40 +388,12 @@ impl<S: Sink> Step<'_, '_, S> {
         me.last_was = marks;
     }
 
-    /// Gives up the holes of `side` below `to`.
+    /// Gives up the holes of `side` below `to`, which were acknowledged.
     fn skip(&mut self, side: Side, to: Offset) {
         let direction = if side == self.side { &mut *self.me } else { &mut *self.peer };
         let history = &mut self.shared.history;
-        let mut outlet = Outlet { now: self.now, side, facts: &mut direction.facts, history, sink: &mut *self.sink };
+        let (now, cause, facts) = (self.now, GapCause::Acknowledged, &mut *direction.facts);
+        let mut outlet = Outlet { now, side, cause, facts, history, sink: &mut *self.sink };
         direction.assembler.skip_to(to, |piece| outlet.put(piece));
-    }
-}
-
-/// Where the pieces of one direction go.
-pub(super) struct Outlet<'a, S> {
-    pub(super) now: Moment,
-    pub(super) side: Side,
-    pub(super) facts: &'a mut SideFacts,
-    pub(super) history: &'a mut History,
-    pub(super) sink: &'a mut S,
-}
-
-impl<S: Sink> Outlet<'_, S> {
-    pub(super) fn put(&mut self, piece: Piece<'_>) {
-        let Self { now, side, .. } = *self;
-        match piece {
-            Piece::Data(data) => self.sink.chunk(side, now, Chunk::Data(data)),
-            Piece::Cut(len) => {
-                self.facts.cut_bytes += len;
-                self.sink.chunk(side, now, Chunk::Gap(len));
-            }
-            Piece::Missing(len) => {
-                self.facts.missed_bytes += len;
-                self.facts.first_gap = self.facts.first_gap.or(Some(now));
-                self.history.counted(side, Counted::Gap);
-                self.sink.event(now, side, Event::Gap { len });
-                self.sink.chunk(side, now, Chunk::Gap(len));
-            }
-        }
     }
 }

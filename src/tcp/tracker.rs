@@ -1,11 +1,14 @@
 //! The face of this module: one connection, from its first segment to its last.
 
 use super::direction::{Direction, Origin};
+use super::event::GapCause;
 use super::facts::{Facts, Handshake, Hole, InFlight, SideFacts};
 use super::history::{Completeness, History};
-use super::step::{Outlet, Step};
+use super::outlet::Outlet;
+use super::pause::Pause;
+use super::step::Step;
 use super::{Limits, Sink, incarnation, state};
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 
@@ -23,11 +26,14 @@ pub struct Tracker {
 pub(super) struct Shared {
     pub(super) midstream: bool,
     pub(super) truncated: bool,
-    /// Whether a reset ended the connection.
-    pub(super) reset: bool,
+    pub(super) finished: bool,
+    /// Whose reset ended the connection.
+    pub(super) reset_by: Option<Side>,
     pub(super) completeness: Completeness,
     pub(super) duplicate_frames: u64,
     pub(super) established: Option<Moment>,
+    pub(super) before_close: Option<PerSide<Option<Moment>>>,
+    pub(super) pause: Option<Pause>,
     /// From the last SYN to the acknowledgment that ended the handshake.
     pub(super) first_round_trip: Option<std::time::Duration>,
     pub(super) handshake: Handshake,
@@ -74,29 +80,34 @@ impl Tracker {
     }
 
     /// Ends the connection: the capture is over, or nothing came for too long. What waits behind holes is handed on, with
-    /// the holes, and then what the peer acknowledged beyond all that was seen.
+    /// the holes, and what the peer acknowledged beyond all that was seen.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         let last = self.client.facts.last_frame.max(self.server.facts.last_frame);
         let Some(now) = last else { return };
         for side in Side::BOTH {
+            let hole = self.hole(side);
             let history = &mut self.shared.history;
             let direction = match side {
                 Side::Client => &mut self.client,
                 Side::Server => &mut self.server,
             };
+            direction.facts.hole = hole;
             if direction.has_start() {
                 let acked = direction.acked.min(direction.fin);
-                let mut outlet = Outlet { now, side, facts: &mut direction.facts, history, sink };
-                direction.assembler.flush(|piece| outlet.put(piece));
+                let (cause, facts) = (GapCause::Acknowledged, &mut *direction.facts);
+                let mut outlet = Outlet { now, side, cause, facts, history, sink };
                 direction.assembler.skip_to(acked, |piece| outlet.put(piece));
+                outlet.cause = GapCause::NeverCame;
+                direction.assembler.flush(|piece| outlet.put(piece));
             }
         }
+        self.shared.finished = true;
     }
 
     /// Whether the connection is over: a reset that counts, or a FIN of each side, acknowledged. Segments may still come.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared.reset || (self.client.fin_acked() && self.server.fin_acked())
+        self.shared.reset_by.is_some() || (self.client.fin_acked() && self.server.fin_acked())
     }
 
     /// Whether the handshake was completed, or the capture began behind it.
@@ -117,6 +128,9 @@ impl Tracker {
             vantage: shared.handshake.vantage(),
             midstream: shared.midstream,
             one_sided: Side::BOTH.into_iter().find(|&side| self.is_alone(side)),
+            reset_by: shared.reset_by,
+            before_close: shared.before_close.unwrap_or_default(),
+            pause: shared.pause,
             truncated: shared.truncated,
             duplicate_frames: shared.duplicate_frames,
             history: shared.history.clone(),
@@ -145,7 +159,7 @@ impl Tracker {
     fn side_facts(&self, side: Side) -> SideFacts {
         let (me, peer) = (self.side(side), self.side(side.peer()));
         let mut facts = (*me.facts).clone();
-        facts.state = state::state(me, peer, self.shared.reset);
+        facts.state = state::state(me, peer, self.shared.reset_by.is_some());
         facts.syn_acked = me.syn_acked() && matches!(me.origin, Origin::Syn | Origin::Acked);
         facts.inconsistent_overlaps = me.assembler.inconsistent();
         facts.highest_sent = if me.seen { me.next.try_into().unwrap_or(0) } else { 0 };
@@ -162,7 +176,9 @@ impl Tracker {
             resent: oldest.times - 1,
             bytes: me.next.abs_diff(me.acked.min(me.next)),
         });
-        facts.hole = self.hole(side);
+        if !self.shared.finished {
+            facts.hole = self.hole(side);
+        }
         facts
     }
 

@@ -1,5 +1,5 @@
-//! Reads the fields of a message one after the other. Comes in: a message's body; goes out: numbers and slices, or `None`
-//! where the body is too short. Never panics, never copies.
+//! Bytes for the parsers above: [`Reader`] takes the fields of a message one after the other, [`Window`] holds the few bytes
+//! of a stream that are not yet enough. Comes in: bytes; goes out: numbers and slices, or `None` where there are too few.
 
 /// What is left of a body. A failed read leaves it as it was.
 #[derive(Clone, Copy, Debug)]
@@ -64,4 +64,47 @@ impl<'a> Reader<'a> {
 /// The 16-bit numbers of a list; an odd last byte is left out.
 pub(super) fn u16_list(bytes: &[u8]) -> impl Iterator<Item = u16> + Clone + '_ {
     bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair))
+}
+
+/// Up to `N` bytes in a row; more are dropped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Window<N> {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    pub(super) fn push(&mut self, byte: u8) {
+        if let Some(free) = self.bytes.get_mut(self.len) {
+            *free = byte;
+            self.len += 1;
+        }
+    }
+
+    /// Puts these in place of what it holds.
+    pub(super) fn fill<const M: usize>(&mut self, bytes: [u8; M]) {
+        if let Some(front) = self.bytes.first_chunk_mut() {
+            *front = bytes;
+            self.len = M;
+        }
+    }
+
+    pub(super) fn pop_front(&mut self) {
+        self.bytes.copy_within(1.., 0);
+        self.len = self.len.saturating_sub(1);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+impl<const N: usize> Default for Window<N> {
+    fn default() -> Self {
+        Self { bytes: [0; N], len: 0 }
+    }
 }

@@ -77,6 +77,8 @@ pub struct Facts {
     pub partial: PerSide<Option<PartialRecord>>,
     /// Whether some of the connection was decrypted.
     pub decrypted: bool,
+    /// Records that stayed closed although there was a secret: for another part, or they do not authenticate.
+    pub not_opened: u32,
     /// How often a side's stream was lost and found again.
     pub resynchronised: u32,
     /// Messages and headers that contradict themselves.

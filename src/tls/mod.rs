@@ -1,7 +1,7 @@
 //! TLS, as far as an observer can read it: records, the handshake, alerts, certificates; and what encrypted records must be.
 //!
 //! The byte streams of one connection come in as chunks, in order, perhaps from the middle, perhaps with gaps. Events and
-//! application data go out to a [`Sink`]; [`Facts`] are kept. Nothing here verifies a signature, asks a clock, or fails: odd
+//! application data go out to a [`Sink`]; [`Facts`] are kept. With a key log, encrypted records are read as well. Nothing here verifies a signature, asks a clock, or fails: odd
 //! bytes become events.
 //!
 //! ```text
@@ -27,6 +27,8 @@ pub mod message;
 mod record;
 mod session;
 pub mod suite;
+#[cfg(test)]
+mod tests;
 
 pub use alert::{Alert, AlertDescription, AlertLevel};
 pub use certificate::{Certificate, CertificateStore};
@@ -44,6 +46,7 @@ pub use suite::CipherSuite;
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::stream::{Chunk, Moment};
+use keylog::KeyLog;
 use record::RecordReader;
 use session::Session;
 
@@ -80,6 +83,10 @@ pub struct PlaintextLen {
 pub struct Context<'a> {
     /// Certificates that were seen before.
     pub certificates: &'a mut CertificateStore,
+    /// The secrets that somebody gave: those of a live connection may come after its first encrypted records.
+    pub key_log: Option<&'a KeyLog>,
+    /// Room for one decrypted record; what it holds between calls does not matter.
+    pub plaintext: &'a mut Vec<u8>,
 }
 
 /// What one connection may hold.
@@ -122,6 +129,7 @@ impl Tracker {
         sink: &mut impl Sink,
     ) {
         let (reader, session) = (reader(&mut self.readers, side), &mut self.session);
+        session.look_for_secrets(context.key_log);
         match chunk {
             Chunk::Data(mut data) => {
                 while let Some(piece) = reader.next(&mut data, at, |header| session.wants_body(side, header)) {
@@ -145,7 +153,7 @@ impl Tracker {
     /// TCP says that a side has ended: what its last records were can be told now.
     pub fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
         self.finish_reader(side, at, sink);
-        self.session.handle_close(side, sink);
+        self.session.handle_close(side, at, sink);
     }
 
     /// The capture has ended, or the connection is given up. Nothing more will come.

@@ -4,6 +4,7 @@
 //! skipped by their length. A gap inside a body costs that body only; a gap that swallows a header makes the reader look
 //! for the next plausible one. Nothing is decrypted and no message is read here.
 
+use super::bytes::Window;
 use super::codes::{ContentType, Version};
 use super::foreign::{self, Foreign, Opening};
 use crate::stream::Moment;
@@ -33,6 +34,12 @@ impl Header {
             version: Version(u16::from_be_bytes([major, minor])),
             length,
         })
+    }
+
+    /// The five bytes as they came.
+    pub(super) fn to_bytes(self) -> [u8; HEADER_LEN] {
+        let ([major, minor], [high, low]) = (self.version.0.to_be_bytes(), self.length.to_be_bytes());
+        [self.content_type.0, major, minor, high, low]
     }
 
     /// Whether these five bytes in the middle of nowhere may be a header; stricter than [`parse`](Self::parse).
@@ -112,7 +119,7 @@ pub struct PartialRecord {
 pub(super) struct RecordReader {
     state: State,
     /// A header in the making, the first bytes of a stream, or the last bytes while searching.
-    header: Window,
+    header: Window<{ foreign::LOOK_LEN }>,
     /// The body in the making, where it spans chunks and somebody wants it.
     body: Vec<u8>,
     /// When the first byte of the header was readable.
@@ -274,12 +281,17 @@ impl RecordReader {
     }
 
     fn header_bytes(&mut self, input: &mut &[u8], at: Moment) -> Option<[u8; HEADER_LEN]> {
+        if self.header.as_slice().is_empty() {
+            self.began = None;
+            if let Some((bytes, rest)) = input.split_first_chunk() {
+                (*input, self.began) = (rest, Some(at));
+                self.header.fill(*bytes);
+                return Some(*bytes);
+            }
+        }
         loop {
             if let Some(bytes) = self.header.as_slice().first_chunk() {
                 return Some(*bytes);
-            }
-            if self.header.as_slice().is_empty() {
-                self.began = None;
             }
             let byte = take_byte(input)?;
             self.began.get_or_insert(at);
@@ -359,33 +371,4 @@ fn take_byte(input: &mut &[u8]) -> Option<u8> {
     let (first, rest) = input.split_first()?;
     *input = rest;
     Some(*first)
-}
-
-/// A few bytes in a row.
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    bytes: [u8; foreign::LOOK_LEN],
-    len: usize,
-}
-
-impl Window {
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(free) = self.bytes.get_mut(self.len) {
-            *free = byte;
-            self.len += 1;
-        }
-    }
-
-    fn pop_front(&mut self) {
-        self.bytes.copy_within(1.., 0);
-        self.len = self.len.saturating_sub(1);
-    }
-
-    fn clear(&mut self) {
-        self.len = 0;
-    }
 }

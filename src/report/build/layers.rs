@@ -5,6 +5,8 @@ use crate::net::Side;
 use crate::report::model::{self, Millis, PerSide};
 use crate::tls::certificate::Certificate;
 use crate::{mqtt, tcp, tls};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) fn vantage(vantage: tcp::Vantage) -> model::Vantage {
     match vantage {
@@ -109,6 +111,52 @@ fn alert(seen: &tls::AlertSeen) -> model::TlsAlert {
     }
 }
 
-pub(super) fn mqtt(_facts: &mqtt::Facts, _record: &Record) -> Option<model::Mqtt> {
-    None
+/// Topics that are listed.
+const TOPICS: usize = 32;
+
+pub(super) fn mqtt(facts: &mqtt::Facts, record: &Record) -> Option<model::Mqtt> {
+    let source = match (facts.read, &record.tls) {
+        (true, None) => model::MqttSource::Plaintext,
+        (true, Some(_)) => model::MqttSource::Decrypted,
+        (false, _) if facts.connect_at.is_some() || facts.sealed => model::MqttSource::Inferred,
+        (false, _) => return None,
+    };
+    let (connect, connack) = (facts.connect.as_deref(), facts.connack.as_deref());
+    let code = facts.connack_code();
+    Some(model::Mqtt {
+        source,
+        version: facts.version.map(|(version, _)| version.to_string()),
+        client_id: facts.client_id().map(str::to_owned),
+        keep_alive: facts.keep_alive(),
+        clean_start: connect.map(|connect| connect.clean_start),
+        will: connect.map(|connect| connect.will.is_some()),
+        username: facts.username().map(str::to_owned),
+        connack_code: code.map(mqtt::ConnackCode::value),
+        connack_reason: code.and_then(mqtt::ConnackCode::name).map(str::to_owned),
+        session_present: connack.map(|connack| connack.session_present),
+        packets: PerSide { client: packets(facts, Side::Client), server: packets(facts, Side::Server) },
+        topics: facts.topics.top(TOPICS).into_iter().map(topic).collect(),
+        ack_ms: acknowledgments(&facts.ack_latency.client),
+        disconnect_reason: facts
+            .disconnect_reason
+            .as_ref()
+            .map(|(_, disconnect)| disconnect.reason.shown_in(mqtt::PacketType::DISCONNECT).to_string()),
+    })
+}
+
+fn packets(facts: &mqtt::Facts, side: Side) -> BTreeMap<String, u64> {
+    facts.packets[side].iter().map(|(kind, count)| (kind.to_string(), count)).collect()
+}
+
+fn topic((name, volume): (Arc<str>, mqtt::Volume)) -> model::Topic {
+    model::Topic { name: name.to_string(), packets: volume.packets, bytes: volume.bytes }
+}
+
+fn acknowledgments(samples: &mqtt::Samples) -> Option<model::AckTimes> {
+    Some(model::AckTimes {
+        min: Millis(samples.min()?),
+        median: Millis(samples.median()?),
+        p99: Millis(samples.percentile(99)?),
+        max: Millis(samples.max()?),
+    })
 }

@@ -28,7 +28,7 @@ pub fn connection(record: &Record, verdict: &Verdict) -> model::Connection {
         server: server(record),
         started: record.first.at.into(),
         ended: record.timeline.closed.is_some().then(|| record.last.at.into()),
-        frames: record.tcp.client.frames + record.tcp.server.frames,
+        frames: record.frames(),
         bytes: model::PerSide { client: record.tcp.client.stream_bytes(), server: record.tcp.server.stream_bytes() },
         outcome: outcome(verdict.outcome),
         stopped_in: verdict.stopped_in.and_then(phase_name),

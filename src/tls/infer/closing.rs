@@ -5,6 +5,16 @@ use super::{ALERT_LEN, Sealed};
 use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::net::{PerSide, Side};
 
+/// A last record of two bytes.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Goodbye {
+    pub(in super::super) record: Sealed,
+    /// That it is an alert.
+    pub(in super::super) confidence: Confidence,
+    /// That it is close_notify.
+    pub(in super::super) close_notify: Confidence,
+}
+
 /// The last records of both sides, as far as they may be alerts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Closing {
@@ -45,8 +55,9 @@ impl Closing {
         tail.answered = false;
     }
 
-    /// A side closes: its last record, if that was a close_notify.
-    pub(in super::super) fn close(&mut self, side: Side) -> Option<(Sealed, Confidence)> {
+    /// A side closes: its last record, if that may have been an alert.
+    pub(in super::super) fn close(&mut self, side: Side) -> Option<Goodbye> {
+        let peer_said_goodbye = self.tails[side.peer()].last.is_some();
         let tail = &mut self.tails[side];
         if std::mem::replace(&mut tail.closed, true) {
             return None;
@@ -55,6 +66,9 @@ impl Closing {
         // two bytes, but the answer to a ping has.
         let by_itself = side == Side::Server && (tail.after_close || tail.in_answer_to != 1);
         let confidence = if tail.run >= 2 || by_itself { Likely } else { Possible };
-        tail.last.map(|record| (record, confidence))
+        // OpenSSL answers a bare FIN with an alert too, but that one complains.
+        let is_echo = tail.after_close && !peer_said_goodbye;
+        let close_notify = if is_echo { Possible } else { confidence };
+        tail.last.map(|record| Goodbye { record, confidence, close_notify })
     }
 }

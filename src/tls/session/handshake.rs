@@ -8,9 +8,10 @@ use crate::tls::event::{Event, Unread};
 use crate::tls::facts::{ClientCertificate, Mark, Resumed};
 use crate::tls::handshake::{Message, MessageBody};
 use crate::tls::hello::{ClientHello, ServerHello};
+use crate::tls::keylog::KeyLog;
 use crate::tls::message;
 use crate::tls::record::{Body, Record};
-use crate::tls::suite::{CipherSuite, KeyExchange};
+use crate::tls::suite::KeyExchange;
 use std::sync::Arc;
 
 impl Session {
@@ -64,7 +65,7 @@ impl Session {
     fn note_finished(&mut self, seen: Seen) {
         let mark = Mark { at: seen.ended, basis: seen.basis };
         self.facts.finished[seen.by].get_or_insert(mark);
-        let is_tls13 = self.facts.version() == Some(Version::TLS_1_3);
+        let is_tls13 = self.is_tls13();
         // In a resumed handshake the server's comes first and proves nothing.
         if seen.by == Side::Server && !is_tls13 && self.facts.finished.client.is_some() {
             self.facts.server_accepted.get_or_insert(mark);
@@ -106,7 +107,10 @@ impl Session {
             }
         };
         match self.read_message(seen, message.kind, body, context) {
-            Some(event) => self.emit(seen, event, sink),
+            Some(event) => {
+                self.note_key_change(seen.by, &event);
+                self.emit(seen, event, sink);
+            }
             None => self.unread(seen, message.kind, body.len(), Unread::Malformed, sink),
         }
     }
@@ -130,7 +134,7 @@ impl Session {
         let length = length_u32(body.len());
         Some(match kind {
             HandshakeType::CLIENT_HELLO => self.client_hello(seen, ClientHello::parse(body)?),
-            HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?),
+            HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?, context.key_log),
             HandshakeType::ENCRYPTED_EXTENSIONS => {
                 let alpn = message::encrypted_extensions_alpn(body)?.pop().map(String::into_boxed_str);
                 self.facts.alpn.clone_from(&alpn);
@@ -170,6 +174,13 @@ impl Session {
             HandshakeType::CERTIFICATE_STATUS => Event::CertificateStatus { length },
             HandshakeType::KEY_UPDATE => Event::KeyUpdate { request: *body.first()? },
             HandshakeType::END_OF_EARLY_DATA => Event::EndOfEarlyData,
+            HandshakeType::COMPRESSED_CERTIFICATE => {
+                // Nobody compresses an empty list (RFC 8879, 4).
+                if seen.by == Side::Client {
+                    self.facts.client_certificate = (ClientCertificate::Sent, Some(seen.basis));
+                }
+                Event::Handshake { kind, length }
+            }
             _ => Event::Handshake { kind, length },
         })
     }
@@ -184,11 +195,15 @@ impl Session {
         Event::ClientHello(hello)
     }
 
-    fn server_hello(&mut self, seen: Seen, hello: ServerHello) -> Event {
+    fn server_hello(&mut self, seen: Seen, hello: ServerHello, key_log: Option<&KeyLog>) -> Event {
         let hello = Arc::new(hello);
         if hello.is_retry {
             self.facts.hello_retry = Some(Arc::clone(&hello));
             return Event::HelloRetryRequest(hello);
+        }
+        // A renegotiation (TLS 1.2) is told and changes nothing else: its keys are not followed.
+        if self.facts.server_hello.is_some() && self.facts.is_established() {
+            return Event::ServerHello(hello);
         }
         let is_tls13 = hello.version >= Version::TLS_1_3;
         let facts = &mut self.facts;
@@ -199,6 +214,8 @@ impl Session {
             facts.resumed = if hello.pre_shared_key { Resumed::ByPreSharedKey } else { Resumed::No };
         }
         facts.server_hello = Some(Arc::clone(&hello));
+        self.suite = hello.cipher.parameters();
+        self.start_decryption(&hello, key_log);
         if is_tls13 {
             self.start_flights();
         }
@@ -223,7 +240,7 @@ impl Session {
     }
 
     fn server_key_exchange(&mut self, body: &[u8]) -> Event {
-        let key_exchange = self.facts.cipher().and_then(CipherSuite::parameters).map(|suite| suite.key_exchange);
+        let key_exchange = self.suite.map(|suite| suite.key_exchange);
         let is_ecdhe = matches!(key_exchange, Some(KeyExchange::Ecdhe | KeyExchange::Ecdh));
         let is_dhe = matches!(key_exchange, Some(KeyExchange::Dhe | KeyExchange::Dh));
         let exchange = message::server_key_exchange(body, is_ecdhe, is_dhe);

@@ -3,18 +3,21 @@
 
 use super::alert::{Alert, AlertDescription, AlertLevel};
 use super::codes::{ContentType, Version};
+use super::decrypt::Decryptor;
 use super::event::Event;
 use super::facts::{AlertSeen, ClientCertificate, Facts, Mark, Resumed};
 use super::foreign::Foreign;
 use super::handshake::Joiner;
 use super::infer::{Closing, Flights, Reading};
 use super::record::{Body, Header, Piece, Record};
+use super::suite::Parameters;
 use super::{Context, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::{PerSide, Side};
 use crate::stream::Moment;
 
 mod handshake;
+mod opened;
 mod sealed;
 
 /// The longest alert record whose body is looked at: sixteen alerts, more than any stack joins.
@@ -28,10 +31,18 @@ pub(super) struct Session {
     joiners: [Joiner; 2],
     /// Up to TLS 1.2: whose ChangeCipherSpec was seen, so that the rest is encrypted.
     sealed: PerSide<bool>,
+    /// What the cipher suite is made of, once the ServerHello said which.
+    suite: Option<Parameters>,
     /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
     incomplete: bool,
+    decryptor: Option<Box<Decryptor>>,
+    /// How many secrets there were when this connection's were last looked for.
+    secrets_known: usize,
+    secret_attempts: u8,
     flights: Option<Box<Flights>>,
     closing: Closing,
+    /// When each side closed.
+    closed: PerSide<Option<Moment>>,
     /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
     client_key_exchange: bool,
 }
@@ -43,9 +54,14 @@ impl Session {
             max_message,
             joiners: Default::default(),
             sealed: PerSide::default(),
+            suite: None,
             incomplete: false,
+            decryptor: None,
+            secrets_known: 0,
+            secret_attempts: 0,
             flights: None,
             closing: Closing::default(),
+            closed: PerSide::default(),
             client_key_exchange: false,
         }
     }
@@ -53,6 +69,7 @@ impl Session {
     /// Whether the body of this record will be looked at.
     pub(super) fn wants_body(&self, side: Side, header: Header) -> bool {
         match header.content_type {
+            content_type if self.may_open(side, content_type) => true,
             ContentType::ALERT => header.length <= MAX_ALERT_BODY,
             ContentType::HANDSHAKE => !self.is_sealed(side) || self.facts.version().is_none(),
             _ => false,
@@ -63,6 +80,9 @@ impl Session {
     pub(super) fn handle_gap(&mut self, side: Side) {
         self.incomplete = true;
         self.joiner(side).gap();
+        if let Some(decryptor) = &mut self.decryptor {
+            decryptor.lost_records(side);
+        }
     }
 
     pub(super) fn handle_piece(
@@ -85,7 +105,10 @@ impl Session {
             }
             Piece::Resynchronised { skipped } => {
                 self.facts.resynchronised += 1;
-                self.emit(seen(at), Event::Resynchronised { skipped }, sink);
+                // The next record follows the gap at once: TCP's own event says all.
+                if skipped > 0 {
+                    self.emit(seen(at), Event::Resynchronised { skipped }, sink);
+                }
             }
         }
     }
@@ -108,6 +131,9 @@ impl Session {
         records.longest = records.longest.max(record.header.length);
         records.last = Some(record.ended);
         self.note_flights(side, record);
+        if self.may_open(side, record.header.content_type) && self.open_record(side, record, context, sink) {
+            return;
+        }
         match record.header.content_type {
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(side, record, sink),
             ContentType::ALERT => self.alert_record(side, record, sink),
@@ -128,21 +154,27 @@ impl Session {
     }
 
     /// A side has closed.
-    pub(super) fn handle_close(&mut self, side: Side, sink: &mut impl Sink) {
+    pub(super) fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
         self.settle_flights(side, sink);
-        if let Some((record, confidence)) = self.closing.close(side) {
-            self.inferred(&record, Reading::Alert, confidence, sink);
-            self.facts.close_notify[side].get_or_insert(Mark { at: record.ended, basis: Basis::Inferred(confidence) });
+        if let Some(goodbye) = self.closing.close(side) {
+            self.inferred(&goodbye.record, Reading::Alert, goodbye.confidence, sink);
+            let mark = Mark { at: goodbye.record.ended, basis: Basis::Inferred(goodbye.close_notify) };
+            self.facts.close_notify[side].get_or_insert(mark);
         }
-        // An encrypted alert in a session that worked, and then the close: only close_notify is sent so.
+        // An encrypted alert in a session that worked, and then the close: mostly close_notify. One that answers a bare FIN
+        // may complain about it instead, as OpenSSL's does.
         if let Some(last) = self.facts.last_alert[side]
-            && last.encrypted
+            && last.alert.is_none()
             && last.basis.is_observed()
             && self.facts.is_established()
         {
-            let mark = Mark { at: last.at, basis: Basis::Inferred(Confidence::Likely) };
+            let is_echo = self.closed[side.peer()].is_some_and(|closed| closed < last.at)
+                && self.facts.last_alert[side.peer()].is_none();
+            let confidence = if is_echo { Confidence::Possible } else { Confidence::Likely };
+            let mark = Mark { at: last.at, basis: Basis::Inferred(confidence) };
             self.facts.close_notify[side].get_or_insert(mark);
         }
+        self.closed[side].get_or_insert(at);
     }
 
     fn joiner(&mut self, side: Side) -> &mut Joiner {
@@ -153,9 +185,14 @@ impl Session {
         }
     }
 
+    /// TLS 1.3, or one of its drafts: they have numbers of their own above it.
+    fn is_tls13(&self) -> bool {
+        self.facts.version().is_some_and(|version| version >= Version::TLS_1_3)
+    }
+
     /// Whether handshake messages and alerts of this side are encrypted under their own type (up to TLS 1.2).
     fn is_sealed(&self, side: Side) -> bool {
-        self.sealed[side] && self.facts.version() != Some(Version::TLS_1_3)
+        self.sealed[side] && !self.is_tls13()
     }
 
     fn note_flights(&mut self, side: Side, record: &Record<'_>) {
@@ -175,6 +212,9 @@ impl Session {
     }
 
     fn change_cipher_spec(&mut self, side: Side, record: &Record<'_>, sink: &mut impl Sink) {
+        if let Some(decryptor) = self.decryptor.as_mut().filter(|_| !self.sealed[side]) {
+            decryptor.change_cipher_spec(side);
+        }
         self.sealed[side] = true;
         let is_first = self.facts.change_cipher_spec[side].is_none();
         self.facts.change_cipher_spec[side].get_or_insert(record.ended);
@@ -214,23 +254,30 @@ impl Session {
             _ => &[],
         };
         let (pairs, rest) = alerts.as_chunks::<2>();
-        if pairs.is_empty() || !rest.is_empty() {
+        let are_alerts = rest.is_empty() && (pairs.len() == 1 || pairs.iter().all(|[level, _]| matches!(level, 1 | 2)));
+        if pairs.is_empty() || !are_alerts {
             let alert = AlertSeen { by: side, at: seen.ended, alert: None, encrypted: true, basis: seen.basis };
             self.facts.note_alert(alert);
             let length = u32::from(record.header.length);
             return self.emit(seen, Event::EncryptedAlert { length }, sink);
         }
         self.settle_flights(side, sink);
-        for [level, description] in pairs {
-            let alert = Alert { level: AlertLevel(*level), description: AlertDescription(*description) };
-            self.handle_alert(seen, alert, false, sink);
-        }
+        self.handle_alerts(seen, alerts, false, sink);
     }
 
-    fn handle_alert(&mut self, seen: Seen, alert: Alert, encrypted: bool, sink: &mut impl Sink) {
-        let alert_seen = AlertSeen { by: seen.by, at: seen.ended, alert: Some(alert), encrypted, basis: seen.basis };
-        self.facts.note_alert(alert_seen);
-        self.emit(seen, Event::Alert(alert), sink);
+    /// The alerts in a readable record, mostly one.
+    fn handle_alerts(&mut self, seen: Seen, bytes: &[u8], encrypted: bool, sink: &mut impl Sink) {
+        for [level, description] in bytes.as_chunks::<2>().0 {
+            let alert = Alert { level: AlertLevel(*level), description: AlertDescription(*description) };
+            self.facts.note_alert(AlertSeen {
+                by: seen.by,
+                at: seen.ended,
+                alert: Some(alert),
+                encrypted,
+                basis: seen.basis,
+            });
+            self.emit(seen, Event::Alert(alert), sink);
+        }
     }
 }
 

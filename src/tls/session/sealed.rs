@@ -3,12 +3,11 @@
 use super::{Session, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::Side;
-use crate::tls::codes::Version;
 use crate::tls::event::Event;
 use crate::tls::facts::{AlertSeen, ClientCertificate, Mark};
 use crate::tls::infer::{Flights, Inference, Judged, Reading, Sealed};
 use crate::tls::record::Record;
-use crate::tls::suite::{CipherSuite, Kind};
+use crate::tls::suite::Kind;
 use crate::tls::{ApplicationData, PlaintextLen};
 
 /// The most bytes by which a suite makes a record longer: explicit nonce, MAC and padding of CBC with SHA-384.
@@ -27,7 +26,9 @@ impl Session {
             self.flights = Some(Box::new(Flights::new(None, false, false)));
         }
         let sealed = Sealed { by: side, length, content: self.content_len(length), began, ended };
-        match self.flights.as_mut() {
+        // A Finished that was read leaves nothing to guess about.
+        let is_past = self.facts.finished[side].is_some_and(|mark| mark.basis.is_observed());
+        match self.flights.as_mut().filter(|_| !is_past) {
             Some(flights) => {
                 let mut judged = Vec::new();
                 flights.record(sealed, &mut judged);
@@ -39,9 +40,12 @@ impl Session {
 
     /// A ServerHello of TLS 1.3 was seen: what follows is to be judged by its looks.
     pub(super) fn start_flights(&mut self) {
+        // A capture may show the client's answer first; what is held is not dropped for that.
+        if self.flights.is_some() {
+            return;
+        }
         let facts = &self.facts;
-        let suite = facts.cipher().and_then(CipherSuite::parameters);
-        let hash_len = suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
+        let hash_len = self.suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
         let resumed = facts.server_hello.as_ref().is_some_and(|hello| hello.pre_shared_key);
         let early = facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
         self.flights = Some(Box::new(Flights::new(hash_len, resumed, early)));
@@ -59,7 +63,8 @@ impl Session {
     pub(super) fn inferred(&mut self, record: &Sealed, reading: Reading, confidence: Confidence, sink: &mut impl Sink) {
         let basis = Basis::Inferred(confidence);
         let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
-        if reading == Reading::Alert {
+        // One of several readings is no entry in the list of alerts.
+        if reading == Reading::Alert && confidence > Confidence::Possible {
             let alert = AlertSeen { by: record.by, at: record.ended, alert: None, encrypted: true, basis };
             self.facts.note_alert(alert);
         }
@@ -121,38 +126,44 @@ impl Session {
     }
 
     fn application_data(&mut self, record: &Sealed, sink: &mut impl Sink) {
-        let is_tls13 = self.facts.version() == Some(Version::TLS_1_3);
+        let is_tls13 = self.is_tls13() || self.flights.is_some();
         let basis = if is_tls13 { Basis::Inferred(Confidence::Likely) } else { Basis::Observed };
-        let mark = Mark { at: record.ended, basis };
-        let facts = &mut self.facts;
-        let records = &mut facts.records[record.by];
-        records.application += 1;
-        records.application_bytes += u64::from(record.length);
-        if record.by == Side::Server && is_tls13 && facts.finished.client.is_some() {
-            facts.server_accepted.get_or_insert(mark);
+        let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
+        if record.by == Side::Server && is_tls13 && self.facts.finished.client.is_some() {
+            self.facts.server_accepted.get_or_insert(Mark { at: record.ended, basis });
         }
-        if facts.first_application[record.by].is_none() {
-            facts.first_application[record.by] = Some(mark);
-            let seen = Seen { began: record.began, ended: record.ended, by: record.by, basis };
-            self.emit(seen, Event::ApplicationData { length: record.length }, sink);
-        }
+        self.note_application_data(seen, record.length, sink);
         if is_tls13 {
             self.closing.record(record);
         }
-        sink.application_data(record.by, record.ended, ApplicationData::Sealed(self.plaintext_len(record.length)));
+        // Between readable records a closed one is a hole.
+        let sealed = ApplicationData::Sealed(self.plaintext_len(record.length));
+        let data = if self.facts.decrypted { ApplicationData::Gap } else { sealed };
+        sink.application_data(record.by, record.ended, data);
+    }
+
+    /// Counts application data, and tells the first of each side.
+    pub(super) fn note_application_data(&mut self, seen: Seen, length: u32, sink: &mut impl Sink) {
+        let records = &mut self.facts.records[seen.by];
+        records.application += 1;
+        records.application_bytes += u64::from(length);
+        if self.facts.first_application[seen.by].is_none() {
+            self.facts.first_application[seen.by] = Some(Mark { at: seen.ended, basis: seen.basis });
+            self.emit(seen, Event::ApplicationData { length }, sink);
+        }
     }
 
     /// The length of what a record of TLS 1.3 holds, if it is not padded.
     fn content_len(&self, length: u32) -> u32 {
-        let is_ccm8 = self.facts.cipher().and_then(CipherSuite::parameters).map(|suite| suite.kind);
-        let expansion = if is_ccm8 == Some(Kind::AeadCcm8) { 1 + 8 } else { TLS13_EXPANSION };
+        let is_ccm8 = self.suite.is_some_and(|suite| suite.kind == Kind::AeadCcm8);
+        let expansion = if is_ccm8 { 1 + 8 } else { TLS13_EXPANSION };
         length.saturating_sub(expansion)
     }
 
     /// How many bytes of plaintext a record of so many bytes holds.
     fn plaintext_len(&self, length: u32) -> PlaintextLen {
-        let known = self.facts.server_hello.as_ref().and_then(|hello| {
-            let range = hello.cipher.plaintext_len(hello.version, length, hello.encrypt_then_mac)?;
+        let known = self.facts.server_hello.as_ref().zip(self.suite).and_then(|(hello, suite)| {
+            let range = suite.plaintext_len(hello.version, length, hello.encrypt_then_mac)?;
             Some(PlaintextLen { min: range.min, max: range.max })
         });
         let (min, max) = (length.saturating_sub(MAX_EXPANSION), length.saturating_sub(MIN_EXPANSION));
