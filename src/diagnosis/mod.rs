@@ -10,6 +10,7 @@ mod reading;
 mod rule;
 pub mod rules;
 mod service;
+mod session;
 mod thresholds;
 mod verdict;
 
