@@ -15,6 +15,9 @@ use std::time::Duration;
 /// A close that answers a request comes this soon after it, beyond two round trips.
 const ANSWER: Duration = Duration::from_secs(1);
 
+/// A server that is nearer than this is beside the capture.
+const BESIDE: Duration = Duration::from_millis(1);
+
 /// Requests of the client without any answer, from which on a client is one that never gets answers (QoS 0).
 const STREAM: usize = 3;
 
@@ -93,9 +96,11 @@ impl<'a> Case<'a> {
         Some((disconnect.reason, mqtt.disconnect.server?.at))
     }
 
-    /// From the capture to the server and back; what comes sooner after a client's word does not answer it.
+    /// From the capture to the server and back; what comes sooner after a client's word does not answer it. Beside the
+    /// server that takes no time: how long its kernel took over the SYN says nothing of its other answers.
     pub(super) fn way_there(&self) -> Duration {
-        self.record.tcp.handshake.to_server.unwrap_or_default() * 9 / 10
+        let way = self.record.tcp.handshake.to_server.unwrap_or_default();
+        if way < BESIDE { Duration::ZERO } else { way * 9 / 10 }
     }
 
     /// The entries that were kept, in their order, up to a moment.

@@ -54,5 +54,5 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
     };
     let finding = Finding::new(refusal.confidence(), refusal.at, message);
-    Some(finding.with_frame(case.tls()?.client_hello_at).stopped_in(refusal.stage.phase(case.record)))
+    Some(finding.with_frame(case.tls()?.client_hello_at))
 }
