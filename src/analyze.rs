@@ -17,7 +17,7 @@ use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
 use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
 use std::path::PathBuf;
@@ -125,7 +125,13 @@ fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source
 
 /// Where the frames that were looked at are saved, if they are to be.
 fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
-    let create = |path: &PathBuf| Saving::create(path, 0, &filter_text(&arguments.selection));
+    let create = |path: &PathBuf| {
+        let same = |capture: &PathBuf| path.exists() && path.canonicalize().ok() == capture.canonicalize().ok();
+        if arguments.captures().iter().any(same) {
+            bail!("{} is being read: save to another file", path.display());
+        }
+        Saving::create(path, 0, &filter_text(&arguments.selection))
+    };
     arguments.output.write.as_ref().map(create).transpose()
 }
 

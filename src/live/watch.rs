@@ -74,7 +74,7 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(
-        parts: Parts,
+        mut parts: Parts,
         config: Config,
         selection: &'a SelectionArgs,
         output: &'a OutputArgs,
@@ -82,6 +82,7 @@ impl<'a> Watch<'a> {
     ) -> Self {
         let now = instant();
         let alive = parts.interfaces.len();
+        parts.told.capture.dropped = Some(0);
         // What is stuck is analysed by itself, and told by its own block.
         let mut beside = config.clone();
         beside.connection.follow = false;

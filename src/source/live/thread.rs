@@ -232,20 +232,26 @@ fn time(packet: &Packet<'_>) -> Timestamp {
 }
 
 /// Adds libpcap's counters up: they are 32 bits wide and wrap, and begin anew with each opening.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
+    /// How often the kernel hands one frame over.
+    copies: u64,
     total: Counters,
     last: (u32, u32),
 }
 
 impl Tally {
+    pub(super) fn new(copies: u64) -> Self {
+        Self { copies, total: Counters::default(), last: (0, 0) }
+    }
+
     /// The new totals, if frames were dropped since they were last taken.
     fn add(&mut self, Stat { dropped, if_dropped, .. }: Stat) -> Option<Counters> {
         let since = (dropped.wrapping_sub(self.last.0), if_dropped.wrapping_sub(self.last.1));
         self.last = (dropped, if_dropped);
         self.total.kernel += u64::from(since.0);
         self.total.interface += u64::from(since.1);
-        (since != (0, 0)).then_some(self.total)
+        (since != (0, 0)).then(|| Counters { kernel: self.total.kernel.div_ceil(self.copies), ..self.total })
     }
 
     const fn begin_anew(&mut self) {
@@ -263,11 +269,12 @@ mod tests {
 
     #[test]
     fn counters_wrap_and_begin_anew() {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(1);
         assert_eq!(tally.add(stat(0, 0)), None);
         assert_eq!(tally.add(stat(u32::MAX, 2)).map(|c| (c.kernel, c.interface)), Some((u64::from(u32::MAX), 2)));
         assert_eq!(tally.add(stat(4, 2)).map(|c| c.kernel), Some((1 << 32) + 4));
         tally.begin_anew();
         assert_eq!(tally.add(stat(1, 1)).map(|c| (c.kernel, c.interface)), Some(((1 << 32) + 5, 3)));
+        assert_eq!(Tally::new(2).add(stat(7, 0)).map(|c| c.kernel), Some(4));
     }
 }
