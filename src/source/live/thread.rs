@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Batches of one interface that can be under way at once: some 16 MiB.
 pub(super) const BATCHES: usize = 64;
@@ -80,31 +80,47 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut looking = false;
         loop {
-            match self.control.order() {
-                Order::Stop => break,
-                order => {
-                    if looking != (order == Order::Look) {
-                        looking = order == Order::Look;
-                        self.set_filter(looking);
-                    }
-                }
-            }
-            match self.round() {
-                Ok(()) => {}
-                Err(message) if self.control.order() != Order::Stop => {
-                    self.filling.news(News::Lost { interface: self.filling.interface, message });
-                    if !self.reopen || !self.open_again() {
-                        break;
-                    }
-                    looking = false;
-                }
-                Err(_) => break,
-            }
-            if self.filling.nobody_listens {
+            let order = self.control.order();
+            if order == Order::Stop || self.filling.nobody_listens {
                 break;
             }
+            if looking != (order == Order::Look) {
+                looking = !looking;
+                self.set_filter(looking);
+            }
+            if let Err(message) = self.round()
+                && self.control.order() != Order::Stop
+            {
+                self.filling.news(News::Lost { interface: self.filling.interface, message });
+                if !self.reopen || !self.open_again() {
+                    break;
+                }
+                looking = false;
+            }
         }
-        self.count();
+        self.end();
+    }
+
+    /// Takes what the kernel still holds of the time before, and tells the last counters.
+    fn end(mut self) {
+        let until = clock();
+        if let Ok(capture) = self.capture.setnonblock() {
+            self.capture = capture;
+            loop {
+                let taken = self.capture.dispatch(None, |packet| self.filling.push(&packet));
+                self.filling.hand_over();
+                match taken {
+                    // It was woken before: that is told once, and says nothing of what there is.
+                    Err(pcap::Error::PcapError(message)) if message.is_empty() => {}
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {}
+                }
+                if self.filling.last > until || self.filling.nobody_listens {
+                    break;
+                }
+            }
+            self.count();
+        }
         self.filling.news(News::Over { interface: self.filling.interface });
     }
 
@@ -168,6 +184,8 @@ pub(super) struct Filling {
     unfiltered: bool,
     batch: Option<Batch>,
     made: usize,
+    /// When the last frame was captured.
+    last: Timestamp,
     free: Receiver<Batch>,
     out: SyncSender<News>,
     nobody_listens: bool,
@@ -180,7 +198,8 @@ impl Filling {
         free: Receiver<Batch>,
         out: SyncSender<News>,
     ) -> Self {
-        Self { interface, link_type, unfiltered: false, batch: None, made: 0, free, out, nobody_listens: false }
+        let (made, last) = (0, Timestamp::from_nanos(i64::MIN));
+        Self { interface, link_type, unfiltered: false, batch: None, made, last, free, out, nobody_listens: false }
     }
 
     fn push(&mut self, packet: &Packet<'_>) {
@@ -194,7 +213,8 @@ impl Filling {
             self.nobody_listens = true;
             return;
         };
-        batch.push(time(packet), packet.header.len, packet.data);
+        self.last = time(packet);
+        batch.push(self.last, packet.header.len, packet.data);
     }
 
     /// A batch that is free; a new one while there are few; or the next one that becomes free.
@@ -229,6 +249,12 @@ fn time(packet: &Packet<'_>) -> Timestamp {
     let ts = packet.header.ts;
     let fraction = (ts.tv_usec as i64).saturating_mul(FRACTION);
     Timestamp::from_nanos((ts.tv_sec as i64).saturating_mul(1_000_000_000).saturating_add(fraction))
+}
+
+/// The clock that the kernel stamps frames with.
+#[expect(clippy::disallowed_methods, reason = "what is captured after the end is not waited for")]
+fn clock() -> Timestamp {
+    Timestamp::default() + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Adds libpcap's counters up: they are 32 bits wide and wrap, and begin anew with each opening.
