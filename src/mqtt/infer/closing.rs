@@ -9,6 +9,10 @@ use crate::mqtt::Sink;
 use crate::mqtt::facts::Mark;
 use crate::net::Side;
 use crate::stream::Moment;
+use std::time::Duration;
+
+/// What breaks a silence like this is a ping rather than a farewell.
+const LONG_SILENCE: Duration = Duration::from_secs(3);
 
 impl Exchange {
     /// A side closes (none: the capture ends).
@@ -19,6 +23,7 @@ impl Exchange {
         alerts_visible: bool,
         out: &mut Output<'_, impl Sink>,
     ) {
+        self.server_closed |= side == Some(Side::Server);
         self.settle_push(side == Some(Side::Server), out);
         self.explain_rest(out);
         self.close_pair(at, alerts_visible, out);
@@ -42,6 +47,10 @@ impl Exchange {
     fn close_twos(&mut self, side: Option<Side>, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let mut twos = std::mem::take(&mut self.twos);
         let Some(last) = twos.pop() else { return };
+        if !alerts_visible && out.facts.disconnect.client.is_some() {
+            // DISCONNECT was said in another form: this is close_notify.
+            return;
+        }
         // DISCONNECT, and close_notify right behind it.
         let is_both = |first: &Two| !first.is_ping && last.record.at.at.since(first.record.at.at) < PROMPT;
         let both = twos.pop_if(|first| !alerts_visible && is_both(first));
@@ -54,7 +63,7 @@ impl Exchange {
             out.tell_disconnect(first.record, Likely, "");
         } else if last.is_ping || (!was_prompt && is_exact && is_in_step(last.record, out)) {
             self.tell_ping(last.record, None, if is_exact { Likely } else { Possible }, "", out);
-        } else if !was_prompt {
+        } else if !was_prompt || side == Some(Side::Server) && last.silence >= LONG_SILENCE {
             self.tell_ping(last.record, None, Possible, "DISCONNECT", out);
         } else if side.is_none() {
             self.tell_ping(last.record, None, Possible, "DISCONNECT, or close_notify", out);

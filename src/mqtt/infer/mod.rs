@@ -67,6 +67,8 @@ const MAX_CONNACK: u32 = 64;
 struct Record {
     by: Side,
     len: PlaintextLen,
+    began: Moment,
+    /// When it was complete, with the records that go on with its packet.
     at: Moment,
 }
 
@@ -119,7 +121,7 @@ impl Inferrer {
         // Alerts are visible in every version that has CBC suites.
         self.alerts_visible |= !len.is_exact();
         facts.log.add(Entry { by: side, len, at });
-        let record = Record { by: side, len, at };
+        let record = Record { by: side, len, began: at, at };
         let mut out = Output { facts, sink, is_certain: !self.has_gap };
         match (self.phase, side) {
             (Phase::Begin, _) if out.facts.gaps.client > 0 => {
@@ -215,7 +217,7 @@ impl<S: Sink> Output<'_, S> {
         } else if reading.kind() == PacketType::PUBLISH {
             self.facts.publishes_told = false;
         }
-        let seen = Seen { began: record.at, ended: record.at, by: record.by, basis };
+        let seen = Seen { began: record.began, ended: record.at, by: record.by, basis };
         let inference = Inference { reading, len: record.len, confidence, or };
         self.sink.event(seen, Event::Inferred(inference));
     }
