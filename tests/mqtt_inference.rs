@@ -92,17 +92,25 @@ fn a_publisher_of_qos_1() {
     ]);
     assert_eq!(told(&steps), "connect connack publish puback publish puback disconnect");
     let (_, facts) = readings(&steps, false);
-    assert_eq!(facts.version, Some((Version::V3_1_1, Basis::Inferred(Confidence::Likely))));
+    assert_eq!(facts.version, Some((Version::V3_1_1, Basis::Inferred(Confidence::Possible))));
     assert_eq!((facts.published(Client), facts.published(Server)), (Some(2), Some(0)));
-    assert_eq!(facts.first_ack.map(|(asked, answered)| (asked.frame.number(), answered.frame.number())), Some((22, 42)));
+    assert_eq!(
+        facts.first_ack.map(|(asked, answered)| (asked.frame.number(), answered.frame.number())),
+        Some((22, 42))
+    );
     assert_eq!(facts.ack_latency.client.median(), Some(Duration::from_millis(20)));
     assert!(facts.log.has_worked() && facts.disconnect.client.is_some());
 }
 
 #[test]
 fn a_publisher_of_qos_2() {
-    let steps =
-        session(&[(Client, 22, Len(519)), (Server, 42, Len(4)), (Client, 43, Len(4)), (Server, 63, Len(4)), (Client, 64, Close)]);
+    let steps = session(&[
+        (Client, 22, Len(519)),
+        (Server, 42, Len(4)),
+        (Client, 43, Len(4)),
+        (Server, 63, Len(4)),
+        (Client, 64, Close),
+    ]);
     assert_eq!(told(&steps), "connect connack publish pubrec pubrel pubcomp");
 }
 
@@ -183,7 +191,15 @@ fn an_alert_in_place_of_connack_is_no_connack() {
 
 #[test]
 fn a_large_first_answer_is_doubtful() {
-    assert_eq!(told(&[(Client, 1, Len(23)), (Server, 21, Len(225)), (Server, 22, Len(4))]).split(' ').nth(1), Some("connack?"));
+    assert_eq!(
+        told(&[(Client, 1, Len(23)), (Server, 21, Len(150)), (Server, 22, Len(4))]).split(' ').nth(1),
+        Some("connack?")
+    );
+}
+
+#[test]
+fn a_ticket_in_front_of_connack_is_passed_over() {
+    assert_eq!(told(&[(Client, 1, Len(23)), (Server, 20, Len(1049)), (Server, 21, Len(4))]), "connect connack");
 }
 
 #[test]
@@ -261,11 +277,33 @@ enum Answer {
 }
 
 impl Simulation {
+    fn new(seed: u64) -> Self {
+        Self {
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            round_trip: 0,
+            reaction: 1,
+            queue: BinaryHeap::new(),
+            number: 0,
+            steps: Vec::new(),
+            truth: BTreeMap::new(),
+            is_v5: false,
+        }
+    }
+
+    /// A random number below the bound (xorshift64): the same ones each time.
     fn below(&mut self, bound: u64) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random % bound
+    }
+
+    fn size(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(bound.into())).expect("below the bound")
+    }
+
+    fn index(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).expect("below the bound")
     }
 
     fn plan(&mut self, at: u64, by_client: bool, kind: &'static str, len: u32, answer: Answer) {
@@ -284,42 +322,37 @@ impl Simulation {
 
     /// A whole session; returns the sum of readings that are right, and the wrong ones that are called likely.
     fn run(seed: u64) -> (usize, usize, Vec<String>) {
-        let mut sim = Self {
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
-            round_trip: 0,
-            reaction: 1,
-            queue: BinaryHeap::new(),
-            number: 0,
-            steps: Vec::new(),
-            truth: BTreeMap::new(),
-            is_v5: false,
-        };
+        let mut sim = Self::new(seed);
         sim.round_trip = 5 + sim.below(200);
+        if sim.below(3) == 0 {
+            // Recorded beside the server.
+            (sim.round_trip, sim.reaction) = (sim.reaction, sim.round_trip);
+        }
         sim.is_v5 = sim.below(3) == 0;
-        let connack = if sim.is_v5 { 5 + 3 * sim.below(3) as u32 } else { 4 };
-        sim.plan(1, true, "connect", 14 + sim.number as u32 + 9, Answer::Once("connack", connack));
-        let mut now = 10 + sim.round_trip;
+        let connack = if sim.is_v5 { 5 + 3 * sim.size(3) } else { 4 };
+        sim.plan(1, true, "connect", 23, Answer::Once("connack", connack));
+        let mut now = 10 + sim.round_trip + sim.reaction;
         let mut first_end = 0;
         let (qos, down_qos) = (sim.below(3), sim.below(3));
         if sim.below(2) == 0 {
-            let (len, v5) = (8 + sim.below(40) as u32, u32::from(sim.is_v5));
+            let (len, v5) = (8 + sim.size(40), u32::from(sim.is_v5));
             sim.plan(now, true, "subscribe", len + v5, Answer::Once("suback", 5 + v5));
             now += sim.round_trip + sim.below(50);
             first_end = now + 4000;
             for _ in 0..sim.below(6) {
-                let (at, len) = (now + sim.below(4000), 20 + sim.below(200) as u32);
+                let (at, len) = (now + sim.below(4000), 20 + sim.size(200));
                 sim.publish(at, false, down_qos, len);
             }
         }
-        let (len, spread) = (20 + sim.below(300) as u32, 1 + sim.below(10));
+        let (len, spread) = (20 + sim.size(300), 1 + sim.size(10));
         for _ in 0..sim.below(12) {
-            let varied = len + sim.below(spread) as u32;
+            let varied = len + sim.size(spread);
             if sim.below(5) == 0 {
                 sim.plan(now, true, "pingreq", 2, Answer::Once("pingresp", 2));
             } else {
                 sim.publish(now, true, qos, varied);
             }
-            now += [1, 40, 500, 3000][sim.below(4) as usize];
+            now += [1, 40, 500, 3000][sim.index(4)];
         }
         // All exchanges end before the client leaves.
         let end = now.max(first_end) + 1500 + sim.below(3000);
@@ -351,7 +384,13 @@ impl Simulation {
                 }
             }
             if kind == "pubrel" {
-                self.plan(at + if by_client { self.round_trip } else { self.reaction }, !by_client, "pubcomp", 4, Answer::None);
+                self.plan(
+                    at + if by_client { self.round_trip } else { self.reaction },
+                    !by_client,
+                    "pubcomp",
+                    4,
+                    Answer::None,
+                );
             }
         }
     }
@@ -371,7 +410,7 @@ impl Simulation {
 #[test]
 fn nothing_wrong_is_called_likely_in_simulated_sessions() {
     let (mut sent, mut right, mut wrong) = (0, 0, Vec::new());
-    for seed in 1..=2000 {
+    for seed in 1..=1000 {
         let (packets, found, mistaken) = Simulation::run(seed);
         sent += packets;
         right += found;
@@ -383,28 +422,23 @@ fn nothing_wrong_is_called_likely_in_simulated_sessions() {
 
 #[test]
 fn any_records_at_all_do_no_harm() {
-    let mut sim = Simulation {
-        random: 77,
-        round_trip: 0,
-        reaction: 0,
-        queue: BinaryHeap::new(),
-        number: 0,
-        steps: Vec::new(),
-        truth: BTreeMap::new(),
-        is_v5: false,
-    };
+    let mut sim = Simulation::new(77);
     for _ in 0..500 {
         let mut now = 0;
         let mut steps = Vec::new();
         for _ in 0..sim.below(300) {
             now += sim.below(60);
             let side = if sim.below(2) == 0 { Client } else { Server };
-            let len = [0, 2, 2, 3, 4, 4, 4, 5, 6, 8, 20, 300, 16_384, u32::MAX][sim.below(14) as usize];
-            steps.push((side, now, match sim.below(40) {
-                0 => Close,
-                1 => Range(0, 15),
-                _ => Len(len),
-            }));
+            let len = [0, 2, 2, 3, 4, 4, 4, 5, 6, 8, 20, 300, 16_384, u32::MAX][sim.index(14)];
+            steps.push((
+                side,
+                now,
+                match sim.below(40) {
+                    0 => Close,
+                    1 => Range(0, 15),
+                    _ => Len(len),
+                },
+            ));
         }
         let (told, facts) = readings(&steps, false);
         assert!(told.len() <= steps.len());

@@ -9,6 +9,9 @@ use crate::net::Side;
 /// The longest run that is explained.
 pub(super) const MAX_RUN: usize = 10;
 
+/// The most steps of the search: a run that has more explanations than that is not told apart.
+const MAX_STEPS: u32 = 4096;
+
 /// The most messages of the server that are thought to wait.
 const MAX_DOWN: u32 = 64;
 
@@ -102,8 +105,15 @@ impl Open {
 
 /// Explains a run of acknowledgements.
 pub(super) fn explain(run: &[Step], open: Open) -> Vec<Meaning> {
-    let mut search = Search { best: u32::MAX, meanings: vec![Meaning::None; run.len()], path: Vec::new() };
+    let mut search = Search { best: u32::MAX, meanings: vec![Meaning::None; run.len()], path: Vec::new(), steps: 0 };
     search.visit(run, open, Cost::default());
+    if search.steps > MAX_STEPS {
+        for meaning in &mut search.meanings {
+            if let Meaning::Only(kind) = *meaning {
+                *meaning = Meaning::OneOf(kind);
+            }
+        }
+    }
     search.meanings
 }
 
@@ -119,6 +129,7 @@ struct Search {
     best: u32,
     meanings: Vec<Meaning>,
     path: Vec<Option<PacketType>>,
+    steps: u32,
 }
 
 impl Search {
@@ -127,7 +138,8 @@ impl Search {
     const UNEXPLAINED: u32 = 1000;
 
     fn visit(&mut self, run: &[Step], mut open: Open, cost: Cost) {
-        if cost.unexplained > self.best {
+        self.steps += 1;
+        if cost.unexplained > self.best || self.steps > MAX_STEPS {
             return;
         }
         let Some((&step, rest)) = run.split_first() else { return self.note(open, cost) };
@@ -208,7 +220,7 @@ mod tests {
     #[test]
     fn pipelined_messages_of_qos_2_are_told() {
         let run = [Server, Server, Client, Client, Server, Server];
-        let kinds: Vec<_> = [PacketType::PUBREC, PacketType::PUBREL, PacketType::PUBCOMP].repeat(1);
+        let kinds = [PacketType::PUBREC, PacketType::PUBREL, PacketType::PUBCOMP];
         let expected: Vec<_> = kinds.into_iter().flat_map(|kind| [Only(kind); 2]).collect();
         assert_eq!(meanings(&run, 2, 0), expected);
     }
