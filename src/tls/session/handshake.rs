@@ -81,8 +81,12 @@ impl Session {
         sink: &mut impl Sink,
     ) {
         let mut joiner = std::mem::take(self.joiner(seen.by));
+        let length = length_u32(bytes.len());
         while let Some(message) = joiner.next(&mut bytes, seen.began, self.max_message) {
             self.handle_message(Seen { began: message.began, ..seen }, &message, context, sink);
+        }
+        if joiner.is_open() {
+            self.cuts.learn(seen.by, length);
         }
         *self.joiner(seen.by) = joiner;
     }

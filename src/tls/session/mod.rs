@@ -15,7 +15,9 @@ use super::{Context, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::{PerSide, Side};
 use crate::stream::Moment;
+use cuts::Cuts;
 
+mod cuts;
 mod handshake;
 mod opened;
 mod sealed;
@@ -40,6 +42,8 @@ pub(super) struct Session {
     secrets_known: usize,
     secret_attempts: u8,
     flights: Option<Box<Flights>>,
+    /// Records that go on with a message.
+    cuts: Cuts,
     closing: Closing,
     /// When each side closed.
     closed: PerSide<Option<Moment>>,
@@ -60,6 +64,7 @@ impl Session {
             secrets_known: 0,
             secret_attempts: 0,
             flights: None,
+            cuts: Cuts::default(),
             closing: Closing::default(),
             closed: PerSide::default(),
             client_key_exchange: false,
@@ -131,6 +136,10 @@ impl Session {
         records.longest = records.longest.max(record.header.length);
         records.last = Some(record.ended);
         self.note_flights(side, record);
+        self.settle_cut(side.peer(), sink);
+        if record.header.content_type != ContentType::APPLICATION_DATA {
+            self.settle_cut(side, sink);
+        }
         if self.may_open(side, record.header.content_type) && self.open_record(side, record, context, sink) {
             return;
         }
@@ -150,11 +159,15 @@ impl Session {
 
     /// The capture has ended: nobody has closed, but what is held will not become more.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) {
+        for side in Side::BOTH {
+            self.settle_cut(side, sink);
+        }
         self.settle_flights(Side::Client, sink);
     }
 
     /// A side has closed.
     pub(super) fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
+        self.settle_cut(side, sink);
         self.settle_flights(side, sink);
         if let Some(goodbye) = self.closing.close(side) {
             self.inferred(&goodbye.record, Reading::Alert, goodbye.confidence, sink);
