@@ -3,12 +3,15 @@
 //! Runs over all recorded fixtures and all scenarios of the lab, and over Wireshark's and Zeek's own captures where
 //! IOTCAP_CORPUS names their folder. `UPDATE_EXPECT=1` writes the table in docs/inference.md anew.
 
-mod captures;
 #[path = "inside/analysis.rs"]
 mod analysis;
+mod captures;
+#[path = "inside/inference.rs"]
+mod inference;
 
 use analysis::{Ports, Shown, connections, shown, unread};
 use captures::{have, recorded_fixtures, tshark};
+use inference::Scores;
 use std::path::Path;
 
 /// The ports of the brokers in the fixtures.
@@ -54,6 +57,56 @@ fn fixtures_are_read_as_tshark_reads_them() {
     assert!(packets > 300, "only {packets} control packets");
 }
 
+/// Where the tables stand in docs/inference.md.
+const TABLES: [&str; 2] = ["<!-- tables: begin -->\n", "<!-- tables: end -->"];
+
+#[test]
+fn readings_without_keys_hold_against_what_is_inside() {
+    let mut scores = Scores::default();
+    let mut wrong = Vec::new();
+    let mut compare = |name: &str, capture: &[u8], keys: &[u8]| {
+        let read = connections(capture, Some(keys), &PORTS);
+        let inferred = connections(capture, None, &PORTS);
+        assert_eq!(read.len(), inferred.len(), "{name}");
+        for (read, inferred) in read.iter().zip(&inferred) {
+            scores.compare(name, read, inferred);
+            wrong.extend(inference::wrong_about_tls(name, read, inferred));
+        }
+    };
+    for folder in recorded_fixtures() {
+        if let Some(keys) = keys_of(&folder) {
+            let capture = std::fs::read(folder.join("capture.pcapng")).expect("a capture");
+            compare(&folder.file_name().expect("a name").to_string_lossy(), &capture, &keys);
+        }
+    }
+    for entry in iotcap::lab::catalogue() {
+        let scenario = entry.scenario().unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+        let mut recording = iotcap::lab::run(&scenario).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+        let keys = std::mem::take(&mut recording.secrets);
+        compare(entry.name, &analysis::pcapng(&recording), &keys);
+    }
+    println!("silent:\n{}", scores.silent.join("\n"));
+    println!("{}", scores.tables());
+    wrong.append(&mut scores.wrong);
+    assert!(wrong.is_empty(), "{} are called likely and are not so\n{}", wrong.len(), wrong.join("\n"));
+    assert!(scores.aead_share() >= 95.0, "{:.1} % found", scores.aead_share());
+    hold_tables(&scores.tables());
+}
+
+/// Holds the tables of docs/inference.md to these, or writes them.
+fn hold_tables(tables: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/inference.md");
+    let text = std::fs::read_to_string(&path).expect("docs/inference.md");
+    let (before, rest) = text.split_once(TABLES[0]).expect("the place of the tables");
+    let (there, after) = rest.split_once(TABLES[1]).expect("the end of the tables");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        let text = [before, TABLES[0], tables, TABLES[1], after].concat();
+        std::fs::write(&path, text).expect("docs/inference.md is written");
+    } else {
+        assert_eq!(there, tables, "docs/inference.md: write it anew with UPDATE_EXPECT=1");
+    }
+}
+
 /// The secrets of a fixture, where the client gave any.
 fn keys_of(folder: &Path) -> Option<Vec<u8>> {
     let text = std::fs::read(folder.join("capture.keys")).ok()?;
@@ -62,9 +115,10 @@ fn keys_of(folder: &Path) -> Option<Vec<u8>> {
 
 fn differences<'a>(ours: &'a Shown, theirs: &'a Shown) -> impl Iterator<Item = String> + 'a {
     let frames: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
-    frames.into_iter().filter(|frame| ours.get(frame) != theirs.get(frame)).map(|frame| {
-        format!("frame {frame}: tshark {:?}, iotcap {:?}", theirs.get(frame), ours.get(frame))
-    })
+    frames
+        .into_iter()
+        .filter(|frame| ours.get(frame) != theirs.get(frame))
+        .map(|frame| format!("frame {frame}: tshark {:?}, iotcap {:?}", theirs.get(frame), ours.get(frame)))
 }
 
 /// What tshark shows of MQTT, frame by frame.
@@ -81,8 +135,9 @@ fn shown_by_tshark(capture: &Path, options: &[&str]) -> Shown {
     let mut shown = Shown::new();
     for row in tshark(capture, options, "mqtt", FIELDS) {
         let [frame, kinds, topics, codes @ ..] = &row[..] else { continue };
-        let numbers = |column: &str| -> Vec<u8> { column.split(',').filter_map(|number| number.parse().ok()).collect() };
-        let shows = shown.entry(frame.parse().expect("a frame number")).or_insert_with(analysis::Shows::default);
+        let numbers =
+            |column: &str| -> Vec<u8> { column.split(',').filter_map(|number| number.parse().ok()).collect() };
+        let shows = shown.entry(frame.parse().expect("a frame number")).or_default();
         shows.kinds = numbers(kinds);
         shows.topics = topics.split(',').filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
         shows.codes = codes.iter().flat_map(|column| numbers(column)).collect();
