@@ -92,34 +92,32 @@ fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option
     signs
 }
 
-/// Whether something on the path sent this reset in the side's name: it came sooner than the side could have known, or
-/// with another time to live than its frames have.
+/// Whether something on the path sent this reset in the side's name: it came sooner than the side could have known what
+/// it answers, or with another time to live than its frames have.
 pub(super) fn forgery(side: Side, reset: &tcp::Reset, tcp: &tcp::Facts) -> Option<Confidence> {
     let facts = tcp.side(side);
     let other_ttl = facts.ttl.is_some_and(|ttl| reset.ttl.abs_diff(ttl.first).min(reset.ttl.abs_diff(ttl.last)) > HOPS);
-    let there_and_back = match side {
+    let handshake = match side {
         Side::Server => tcp.handshake.to_server,
         Side::Client => tcp.handshake.to_client,
     };
-    let too_soon = there_and_back
+    // The first round trip may have waited for a radio to wake up.
+    let shortest = tcp.side(side.peer()).round_trip.map_or(Duration::MAX, |round_trip| round_trip.min);
+    let too_soon = handshake
+        .map(|round_trip| round_trip.min(shortest))
         .filter(|round_trip| *round_trip >= SHORTEST_ROUND_TRIP)
-        .zip(reset.since_peer)
-        .is_some_and(|(round_trip, since)| since < round_trip / 2 && answers_the_peer(side, reset, tcp));
+        .zip(reset.since_unacked.filter(|_| answers_the_unacked(reset)))
+        .is_some_and(|(round_trip, since)| since < round_trip / 2);
     (other_ttl || too_soon).then_some(Confidence::Likely)
 }
 
-/// Whether the reset answers the last segment of the other side, so that the time since then must be a round trip.
+/// Whether the reset answers what the other side has sent and nobody had acknowledged, so that the time since then must
+/// be a round trip.
 ///
-/// A reset that a side sends by itself may come at any time; one that answers data comes where that side has sent
-/// nothing else since.
-fn answers_the_peer(side: Side, reset: &tcp::Reset, tcp: &tcp::Facts) -> bool {
-    let peer_data = tcp.side(side.peer()).last_data;
-    let own_last = tcp.side(side).last_data;
-    match (peer_data, own_last) {
-        (Some(peer), Some(own)) => peer > own && peer <= reset.at,
-        (Some(peer), None) => peer <= reset.at,
-        (None, _) => false,
-    }
+/// A living socket resets whenever it likes and acknowledges what it had (RFC 9293, 3.10.7: RST with ACK), so only one that
+/// acknowledges more is an answer. One without an acknowledgment is always the answer to a segment (3.5.2).
+fn answers_the_unacked(reset: &tcp::Reset) -> bool {
+    reset.ack.is_none() || reset.acks_more
 }
 
 /// FIN or RST, whichever that side sent first.

@@ -61,6 +61,11 @@ pub struct Finding {
     pub stopped_in: Option<Phase>,
     /// The headline's words for it, where they should differ from `message`.
     pub headline: Option<String>,
+    /// How sure an error must be that gives a verdict in spite of this finding, where its rule forbids one; none where
+    /// this case allows one.
+    pub overridden_by: Option<Confidence>,
+    /// Whether it explains why no work was done, and nothing is wrong with that.
+    pub is_expected: bool,
 }
 
 impl Finding {
@@ -97,6 +102,8 @@ impl Finding {
             rests_on_absence: false,
             stopped_in: None,
             headline: None,
+            overridden_by: Some(Confidence::Proven),
+            is_expected: false,
         }
     }
 
@@ -167,6 +174,27 @@ impl Finding {
     #[must_use]
     pub fn headline(mut self, text: impl Into<String>) -> Self {
         self.headline = Some(text.into());
+        self
+    }
+
+    /// Says that this case allows a verdict, though the rule forbids one in others.
+    #[must_use]
+    pub const fn allows_verdict(mut self) -> Self {
+        self.overridden_by = None;
+        self
+    }
+
+    /// Lets an error that is this sure give the verdict in spite of it.
+    #[must_use]
+    pub const fn yields_to(mut self, confidence: Confidence) -> Self {
+        self.overridden_by = Some(confidence);
+        self
+    }
+
+    /// Says that no work was to be done here, and nothing is wrong with that.
+    #[must_use]
+    pub const fn is_expected(mut self) -> Self {
+        self.is_expected = true;
         self
     }
 

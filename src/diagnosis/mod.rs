@@ -4,7 +4,9 @@
 
 pub mod doc;
 mod finding;
+mod handshake;
 mod headline;
+mod reading;
 mod rule;
 pub mod rules;
 mod service;

@@ -28,6 +28,14 @@ pub struct Thresholds {
     pub acknowledgment: Duration,
     /// A request without any record of the server after this is `server-silent`.
     pub server_silent: Duration,
+    /// A connection that is opened and closed within this, beyond two round trips, is closed at once: a probe, or a server
+    /// that takes nobody.
+    pub at_once: Duration,
+    /// Bytes that are still missing so long after later ones came were sent again several times since, in vain.
+    pub unfilled_hole: Duration,
+    /// So many times must the same bytes be sent again without an answer before a path is dead; a burst of loss takes
+    /// two or three.
+    pub unanswered_resends: u32,
     /// Silence before a reset or a death above this may have been an idle timer on the path.
     pub idle: Duration,
     /// So many connection attempts of one client within [`Self::storm_window`] are a `reconnect-storm`.
@@ -56,6 +64,9 @@ impl Default for Thresholds {
             certificate_expires_soon: Duration::from_secs(14 * 86_400),
             acknowledgment: Duration::from_secs(10),
             server_silent: Duration::from_secs(5),
+            at_once: Duration::from_secs(1),
+            unfilled_hole: Duration::from_secs(2),
+            unanswered_resends: 3,
             idle: Duration::from_secs(2),
             storm_attempts: 8,
             storm_window: Duration::from_secs(10),

@@ -49,6 +49,11 @@ impl Judged {
     pub fn severity(&self) -> Severity {
         self.finding.severity.unwrap_or(self.rule.severity)
     }
+
+    /// How sure an error must be that gives a verdict in spite of this; none where it forbids none.
+    fn forbids(&self) -> Option<Confidence> {
+        self.finding.overridden_by.filter(|_| self.rule.forbids_verdict)
+    }
 }
 
 /// The verdict on one connection.
@@ -73,15 +78,14 @@ impl Verdict {
         drop_superseded(&mut found);
         // The worst and surest first; rules stand in the order of the phases, which settles ties.
         found.sort_by_key(|judged| {
-            std::cmp::Reverse((judged.severity(), judged.rule.forbids_verdict, judged.finding.confidence))
+            std::cmp::Reverse((judged.severity(), judged.forbids().is_some(), judged.finding.confidence))
         });
         let outcome = outcome(record, &found);
         let has_cause = match outcome {
-            Outcome::Failed | Outcome::Degraded => {
-                found.first().is_some_and(|judged| judged.severity() > Severity::Note)
-            }
+            Outcome::Failed => found.first().is_some_and(|judged| judged.severity() == Severity::Error),
+            Outcome::Degraded => found.first().is_some_and(|judged| judged.severity() > Severity::Note),
             Outcome::Inconclusive => {
-                let forbidding = found.iter().position(|judged| judged.rule.forbids_verdict);
+                let forbidding = found.iter().position(|judged| judged.forbids().is_some());
                 if let Some(index) = forbidding {
                     found[..=index].rotate_right(1);
                 }
@@ -119,15 +123,15 @@ fn drop_superseded(found: &mut Vec<Judged>) {
 
 fn outcome(record: &Record, found: &[Judged]) -> Outcome {
     let worst = found.iter().map(Judged::severity).max().unwrap_or(Severity::Note);
-    let proven_error =
-        found.iter().any(|j| j.severity() == Severity::Error && j.finding.confidence == Confidence::Proven);
-    if !proven_error && found.iter().any(|judged| judged.rule.forbids_verdict) {
+    let errors = found.iter().filter(|judged| judged.severity() == Severity::Error);
+    let surest_error = errors.map(|judged| judged.finding.confidence).max();
+    if found.iter().filter_map(Judged::forbids).any(|needed| surest_error < Some(needed)) {
         Outcome::Inconclusive
     } else if worst == Severity::Error {
         Outcome::Failed
     } else if record.timeline.closed.is_none() {
         Outcome::Open
-    } else if !did_its_work(record) && found.is_empty() {
+    } else if !did_its_work(record) && !found.iter().any(|judged| judged.finding.is_expected) {
         // No rule knows what happened, and the work was not done all the same.
         Outcome::Failed
     } else if found.iter().any(|judged| judged.severity() == Severity::Warning && !judged.rule.keeps_outcome) {

@@ -4,9 +4,10 @@
 
 use super::event::{ResetFit, SynOptions};
 use super::history::{Completeness, History};
+use super::pause::Pause;
 use super::rtt::RoundTrip;
 use super::state::State;
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::SeqNumber;
 use crate::stream::Moment;
 use std::time::Duration;
@@ -30,6 +31,10 @@ pub struct Facts {
     pub one_sided: Option<Side>,
     /// Whose reset was the first that counts.
     pub reset_by: Option<Side>,
+    /// The last data of each side before the first FIN, or the first reset that counts.
+    pub before_close: PerSide<Option<Moment>>,
+    /// The last time that nothing was sent for long.
+    pub pause: Option<Pause>,
     /// Whether the snaplen cut payload off.
     pub truncated: bool,
     /// Frames that the capture holds twice; they count as one in everything else.
@@ -60,6 +65,8 @@ pub struct SideFacts {
     pub frames: u64,
     /// Payload bytes on the wire, retransmissions included.
     pub payload_bytes: u64,
+    /// Segments with payload, retransmissions included.
+    pub data_segments: u64,
     /// Its initial sequence number.
     pub isn: Option<SeqNumber>,
     /// What its SYN offered.
@@ -278,6 +285,10 @@ pub struct Reset {
     pub fit: ResetFit,
     /// Since the last segment of the other side, which it may answer.
     pub since_peer: Option<Duration>,
+    /// Since the oldest byte of the other side that was not acknowledged was first sent; none where there was none.
+    pub since_unacked: Option<Duration>,
+    /// Whether it acknowledges something that was not acknowledged before.
+    pub acks_more: bool,
 }
 
 impl Reset {

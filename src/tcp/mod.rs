@@ -21,6 +21,7 @@ mod incarnation;
 mod opening;
 mod outlet;
 mod outstanding;
+mod pause;
 mod reset;
 mod rtt;
 mod state;
@@ -34,6 +35,7 @@ pub use facts::{
     Facts, Fin, Handshake, Hole, InFlight, KeepAlives, Resends, Reset, Sendings, SideFacts, Ttl, Vantage, ZeroWindows,
 };
 pub use history::{Completeness, History};
+pub use pause::Pause;
 pub use rtt::RoundTrip;
 pub use state::State;
 pub use tracker::Tracker;

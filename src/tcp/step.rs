@@ -7,9 +7,10 @@ use super::event::{Event, GapCause, Resend};
 use super::facts::{Fin, Hole, Reset, Ttl};
 use super::history::{Completeness, Counted, Numbered};
 use super::outlet::Outlet;
+use super::pause::Pause;
 use super::tracker::Shared;
 use super::{Limits, Sink, reset};
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 
@@ -28,6 +29,7 @@ pub(super) struct Step<'t, 's, S> {
 impl<S: Sink> Step<'_, '_, S> {
     pub(super) fn run(mut self) {
         let flags = self.segment.flags;
+        let previous = self.me.facts.last_frame.max(self.peer.facts.last_frame);
         self.count();
         if flags.contains(TcpFlags::RST) {
             self.reset();
@@ -48,6 +50,7 @@ impl<S: Sink> Step<'_, '_, S> {
             self.open(new_syn);
         }
         let marks = analysis::marks(self.me, self.peer, self.segment, place, self.shared.first_round_trip);
+        self.pause(previous, place, marks);
         let first_sent = self.note(place, marks);
         if !marks.is_empty() {
             self.tell(marks, first_sent);
@@ -77,6 +80,7 @@ impl<S: Sink> Step<'_, '_, S> {
         let facts = &mut *self.me.facts;
         facts.frames += 1;
         facts.payload_bytes += u64::from(segment.payload_len);
+        facts.data_segments += u64::from(segment.payload_len > 0);
         facts.first_frame = facts.first_frame.or(Some(now));
         facts.last_frame = Some(now);
         self.shared.truncated |= segment.payload.len() < segment.payload_len as usize;
@@ -147,6 +151,8 @@ impl<S: Sink> Step<'_, '_, S> {
             window: segment.window,
             fit,
             since_peer,
+            since_unacked: self.peer.outstanding.oldest().map(|oldest| now.at.since(oldest.first.at)),
+            acks_more: segment.flags.contains(TcpFlags::ACK) && self.peer.offset(segment.ack) > self.peer.acked,
         };
         let facts = &mut self.me.facts;
         facts.resets += 1;
@@ -154,9 +160,28 @@ impl<S: Sink> Step<'_, '_, S> {
             facts.reset = Some(found);
         }
         if found.closes() {
+            self.closes();
             self.shared.reset_by = self.shared.reset_by.or(Some(self.side));
         }
         self.sink.event(now, self.side, Event::Rst { fit, ttl: segment.ttl, after: since_peer });
+    }
+
+    /// Notes what was said last before somebody closed.
+    fn closes(&mut self) {
+        let (mine, theirs) = (self.me.facts.last_data, self.peer.facts.last_data);
+        self.shared.before_close.get_or_insert(match self.side {
+            Side::Client => PerSide { client: mine, server: theirs },
+            Side::Server => PerSide { client: theirs, server: mine },
+        });
+    }
+
+    /// Notes the silence that this segment ended, if there was any.
+    fn pause(&mut self, previous: Option<Moment>, place: Place, marks: Marks) {
+        let is_new = self.segment.payload_len > 0 && place.end > self.me.next;
+        let first_keep_alive = marks.has(Marks::KEEP_ALIVE) && self.me.unanswered == 0;
+        if is_new || first_keep_alive {
+            self.shared.pause = Pause::between(previous, self.now, self.side).or(self.shared.pause);
+        }
     }
 
     /// Remembers the segment until it is acknowledged. Returns when it was first sent, if it was seen before.
@@ -334,6 +359,7 @@ impl<S: Sink> Step<'_, '_, S> {
             return;
         }
         let at = (place.end - 1).max(self.me.assembler.expected());
+        self.closes();
         self.me.fin = at;
         let seq = u64::try_from(at).unwrap_or(0);
         let answers = place.ack.is_some_and(|ack| ack > self.peer.fin);

@@ -5,9 +5,10 @@ use super::event::GapCause;
 use super::facts::{Facts, Handshake, Hole, InFlight, SideFacts};
 use super::history::{Completeness, History};
 use super::outlet::Outlet;
+use super::pause::Pause;
 use super::step::Step;
 use super::{Limits, Sink, incarnation, state};
-use crate::net::Side;
+use crate::net::{PerSide, Side};
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     pub(super) completeness: Completeness,
     pub(super) duplicate_frames: u64,
     pub(super) established: Option<Moment>,
+    pub(super) before_close: Option<PerSide<Option<Moment>>>,
+    pub(super) pause: Option<Pause>,
     /// From the last SYN to the acknowledgment that ended the handshake.
     pub(super) first_round_trip: Option<std::time::Duration>,
     pub(super) handshake: Handshake,
@@ -126,6 +129,8 @@ impl Tracker {
             midstream: shared.midstream,
             one_sided: Side::BOTH.into_iter().find(|&side| self.is_alone(side)),
             reset_by: shared.reset_by,
+            before_close: shared.before_close.unwrap_or_default(),
+            pause: shared.pause,
             truncated: shared.truncated,
             duplicate_frames: shared.duplicate_frames,
             history: shared.history.clone(),

@@ -1,0 +1,5 @@
+//! The commands beside the analysis: each is its options and one function that runs it.
+
+pub mod explain;
+pub mod lab;
+pub mod publish;

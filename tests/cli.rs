@@ -1,0 +1,155 @@
+//! What a user or a script relies on: exit status, one sentence for each thing that cannot be done, formats and files.
+
+mod captures;
+
+use captures::{fixtures, iotcap, report};
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn capture(name: &str) -> PathBuf {
+    fixtures().join(name).join("capture.pcapng")
+}
+
+#[track_caller]
+fn refused(arguments: &[&str]) -> String {
+    let output = iotcap(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?} printed a report");
+    let sentence = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(sentence.trim_end().lines().count(), 1, "{sentence}");
+    sentence
+}
+
+#[test]
+fn what_cannot_be_read_is_one_sentence_and_exit_status_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("empty.pcap"), b"").unwrap();
+    std::fs::write(path("notes.txt"), b"Dear diary,\n").unwrap();
+    for (file, word) in [
+        (path("missing.pcap"), "no such file"),
+        (path(""), "is a directory"),
+        (path("empty.pcap"), "is empty"),
+        (path("notes.txt"), "not a capture but text"),
+    ] {
+        let sentence = refused(&[&file]);
+        assert!(sentence.contains(word), "{sentence}");
+    }
+}
+
+#[test]
+fn a_bad_filter_is_refused_with_libpcaps_own_words() {
+    let sentence = refused(&["--filter", "tcp prot 8883", &capture("paho-tls12").display().to_string()]);
+    assert!(sentence.contains("syntax error"), "{sentence}");
+}
+
+#[test]
+fn fail_on_gives_exit_status_1() {
+    let status = |name: &str, level: &str| {
+        iotcap(["--fail-on".as_ref(), level.as_ref(), capture(name).as_os_str()]).status.code()
+    };
+    assert_eq!(status("client-cert-foreign-tls12", "failed"), Some(1));
+    assert_eq!(status("client-cert-foreign-tls12", "never"), Some(0));
+    assert_eq!(status("paho-tls12", "failed"), Some(0));
+}
+
+#[test]
+fn several_files_are_one_capture_in_the_order_of_time() {
+    let (first, second) = (capture("paho-tls12"), capture("unknown-ca-tls12"));
+    let report = report([second.as_os_str(), first.as_os_str()]);
+    assert_eq!(report["capture"]["files"].as_array().map(Vec::len), Some(2));
+    let connections = report["connections"].as_array().unwrap();
+    let times: Vec<&str> = connections.iter().map(|connection| connection["started"].as_str().unwrap()).collect();
+    assert_eq!(times.len(), 2);
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn standard_input_is_a_capture() {
+    let bytes = std::fs::read(capture("paho-tls12")).unwrap();
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_iotcap"))
+        .args(["-r", "-", "--format", "json"])
+        .write_stdin(bytes)
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["summary"]["connections"], 1);
+    assert_eq!(report["capture"]["source"], "standard input");
+}
+
+#[test]
+fn a_capture_that_is_cut_off_is_told_up_to_there() {
+    let whole = std::fs::read(capture("paho-tls12")).unwrap();
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_iotcap"))
+        .args(["-", "--format", "json"])
+        .write_stdin(&whole[..whole.len() * 2 / 3])
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["summary"]["connections"], 1);
+    assert!(report["capture"]["damaged"]["what"].as_str().unwrap().contains("cut off"));
+    assert!(report["capture"]["damaged"]["offset"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn json_lines_end_with_the_summary() {
+    let output = iotcap(["--format".as_ref(), "jsonl".as_ref(), capture("resumption").as_os_str()]);
+    let lines: Vec<Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0]["headline"].is_string() && lines[1]["headline"].is_string());
+    assert_eq!(lines[2]["summary"]["connections"], 2);
+}
+
+#[test]
+fn reports_go_to_files_beside_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    let target = format!("json={}", path.display());
+    let output = iotcap(["--report".as_ref(), target.as_ref(), capture("paho-tls12").as_os_str()]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 connection"));
+    let report: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(report["schema"], "iotcap.report/1");
+}
+
+#[test]
+fn every_report_keeps_the_schema() {
+    let schema: Value = serde_json::from_str(include_str!("../docs/report.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for folder in captures::recorded_fixtures() {
+        let report = report([
+            "-p".as_ref(),
+            "8883".as_ref(),
+            "-p".as_ref(),
+            "443".as_ref(),
+            folder.join("capture.pcapng").as_os_str(),
+        ]);
+        let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", folder.display());
+    }
+}
+
+#[test]
+fn secrets_behind_their_frames_are_used_all_the_same() {
+    // A capture, then its secrets in a block at the end: as tools write it that learn the secrets last.
+    let mut bytes = std::fs::read(capture("paho-tls13")).unwrap();
+    let keys = std::fs::read(fixtures().join("paho-tls13").join("capture.keys")).unwrap();
+    let padded = keys.len().next_multiple_of(4);
+    let total = u32::try_from(20 + padded).unwrap();
+    bytes.extend(0x0a_u32.to_le_bytes());
+    bytes.extend(total.to_le_bytes());
+    bytes.extend(0x544c_534b_u32.to_le_bytes());
+    bytes.extend(u32::try_from(keys.len()).unwrap().to_le_bytes());
+    bytes.extend(&keys);
+    bytes.resize(bytes.len() + padded - keys.len(), 0);
+    bytes.extend(total.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("late.pcapng");
+    std::fs::write(&path, bytes).unwrap();
+    let report = report([path.as_os_str()]);
+    assert_eq!(report["capture"]["secrets"], 1);
+    assert_eq!(report["connections"][0]["mqtt"]["source"], "decrypted");
+    assert_eq!(report["connections"][0]["mqtt"]["client_id"], "sensor-17");
+}
