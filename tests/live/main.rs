@@ -1,9 +1,9 @@
 //! Live capture on real interfaces, in network namespaces that each test makes for itself. Needs root and `ip`.
 #![cfg(all(feature = "live", target_os = "linux"))]
 
-mod net;
 #[path = "../captures/mod.rs"]
 mod captures;
+mod net;
 
 use net::{CLIENT, Net, Running, SERVER, Stream, can_run, finish};
 use nix::sys::signal::Signal;

@@ -61,10 +61,10 @@ mod server_name_mismatch;
 mod server_silent_in_handshake;
 mod slow_client;
 mod slow_server;
-mod tls_interception;
-mod weak_parameters;
 mod syn_unanswered;
+mod tls_interception;
 mod truncated_snaplen;
+mod weak_parameters;
 pub(super) mod went_over_ipv6;
 mod zero_window_stall;
 
