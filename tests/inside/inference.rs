@@ -1,6 +1,8 @@
 //! Inferred packets against those that are there: counts by cipher suite and by kind, as the tables of docs/inference.md.
 
-use super::analysis::{mqtt_events, tls_events};
+use super::analysis::{self, connections, mqtt_events, tls_events};
+use super::captures::recorded_fixtures;
+use super::{PORTS, keys_of};
 use iotcap::connection::Record;
 use iotcap::evidence::Confidence;
 use iotcap::mqtt::{Event, PacketType};
@@ -8,16 +10,67 @@ use iotcap::net::Side;
 use iotcap::tls;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
+
+/// Where the tables stand in docs/inference.md.
+const TABLES: [&str; 2] = ["<!-- tables: begin -->\n", "<!-- tables: end -->"];
+
+#[test]
+fn readings_without_keys_hold_against_what_is_inside() {
+    let mut scores = Scores::default();
+    let mut wrong = Vec::new();
+    let mut compare = |name: &str, capture: &[u8], keys: &[u8]| {
+        let read = connections(capture, Some(keys), &PORTS);
+        let inferred = connections(capture, None, &PORTS);
+        assert_eq!(read.len(), inferred.len(), "{name}");
+        for (read, inferred) in read.iter().zip(&inferred) {
+            scores.compare(name, read, inferred);
+            wrong.extend(wrong_about_tls(name, read, inferred));
+        }
+    };
+    for folder in recorded_fixtures() {
+        if let Some(keys) = keys_of(&folder) {
+            let capture = std::fs::read(folder.join("capture.pcapng")).expect("a capture");
+            compare(&folder.file_name().expect("a name").to_string_lossy(), &capture, &keys);
+        }
+    }
+    for entry in iotcap::lab::catalogue() {
+        let scenario = entry.scenario().unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+        let mut recording = iotcap::lab::run(&scenario).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+        let keys = std::mem::take(&mut recording.secrets);
+        compare(entry.name, &analysis::pcapng(&recording), &keys);
+    }
+    println!("silent:\n{}", scores.silent.join("\n"));
+    println!("{}", scores.tables());
+    wrong.append(&mut scores.wrong);
+    assert!(wrong.is_empty(), "{} are called likely and are not so\n{}", wrong.len(), wrong.join("\n"));
+    assert!(scores.aead_share() >= 95.0, "{:.1} % found", scores.aead_share());
+    hold_tables(&scores.tables());
+}
+
+/// Holds the tables of docs/inference.md to these, or writes them.
+fn hold_tables(tables: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/inference.md");
+    let text = std::fs::read_to_string(&path).expect("docs/inference.md");
+    let (before, rest) = text.split_once(TABLES[0]).expect("the place of the tables");
+    let (there, after) = rest.split_once(TABLES[1]).expect("the end of the tables");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        let text = [before, TABLES[0], tables, TABLES[1], after].concat();
+        std::fs::write(&path, text).expect("docs/inference.md is written");
+    } else {
+        assert_eq!(there, tables, "docs/inference.md: write it anew with UPDATE_EXPECT=1");
+    }
+}
 
 /// How the readings of some packets turned out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Score {
+struct Score {
     /// Control packets that are there.
-    pub(crate) packets: u64,
-    pub(crate) likely_right: u64,
-    pub(crate) likely_wrong: u64,
-    pub(crate) possible_right: u64,
-    pub(crate) possible_wrong: u64,
+    packets: u64,
+    likely_right: u64,
+    likely_wrong: u64,
+    possible_right: u64,
+    possible_wrong: u64,
 }
 
 impl Score {
@@ -34,7 +87,7 @@ impl Score {
     }
 
     /// The share of the packets that was found, in percent.
-    pub(crate) fn share(&self) -> f64 {
+    fn share(&self) -> f64 {
         if self.packets == 0 { 100.0 } else { self.found() as f64 * 100.0 / self.packets as f64 }
     }
 
@@ -52,19 +105,19 @@ impl Score {
 
 /// All scores so far.
 #[derive(Debug, Default)]
-pub(crate) struct Scores {
+struct Scores {
     /// By version and suite of TLS.
-    pub(crate) by_suite: BTreeMap<(tls::Version, String), (bool, Score)>,
-    pub(crate) by_kind: BTreeMap<u8, Score>,
+    by_suite: BTreeMap<(tls::Version, String), (bool, Score)>,
+    by_kind: BTreeMap<u8, Score>,
     /// Each reading that is wrong although it was called likely.
-    pub(crate) wrong: Vec<String>,
+    wrong: Vec<String>,
     /// Packets that no reading told, for whoever improves the readings.
-    pub(crate) silent: Vec<String>,
+    silent: Vec<String>,
 }
 
 impl Scores {
     /// Compares what was read of a connection with what was inferred of it without secrets.
-    pub(crate) fn compare(&mut self, name: &str, read: &Record, inferred: &Record) {
+    fn compare(&mut self, name: &str, read: &Record, inferred: &Record) {
         let Some((version, suite)) = read.tls.as_ref().and_then(|tls| tls.version().zip(tls.cipher())) else { return };
         if !read.tls.as_ref().is_some_and(|tls| tls.decrypted) {
             return;
@@ -104,14 +157,14 @@ impl Scores {
     }
 
     /// The share of the packets under AEAD suites that was found, in percent.
-    pub(crate) fn aead_share(&self) -> f64 {
+    fn aead_share(&self) -> f64 {
         let mut all = Score::default();
         self.by_suite.values().filter(|(is_aead, _)| *is_aead).for_each(|(_, score)| all.add(*score));
         all.share()
     }
 
     /// The tables, in Markdown.
-    pub(crate) fn tables(&self) -> String {
+    fn tables(&self) -> String {
         const COLUMNS: &str =
             "packets | likely, right | likely, wrong | possible, right | possible, wrong | silent | found |";
         const LINE: &str = "|---|---:|---:|---:|---:|---:|---:|---:|\n";
@@ -150,7 +203,7 @@ fn began(read: &Record, side: Side, kind: PacketType) -> Option<u64> {
 }
 
 /// What TLS 1.3 hides of its own that was called likely and is something else.
-pub(crate) fn wrong_about_tls(name: &str, read: &Record, inferred: &Record) -> Vec<String> {
+fn wrong_about_tls(name: &str, read: &Record, inferred: &Record) -> Vec<String> {
     let names: Vec<_> = tls_events(read).map(|(side, frame, event)| (side, frame, event.name())).collect();
     let is_there = |side, frame, name: &str| {
         names.iter().any(|(by, at, there)| {
