@@ -109,6 +109,7 @@ const WIRESHARK: &[(&str, Keys)] = &[
     ("tls12-aes256gcm.pcap", Keys::PreShared(WIRESHARK_PSK)),
     ("tls12-chacha20poly1305.pcap", Keys::File("tls12-chacha20poly1305.keys")),
     ("tls12-dsb.pcapng", Keys::Inside),
+    ("tls-renegotiation.pcap", Keys::Known(RENEGOTIATION_KEYS)),
     ("tls13-rfc8446.pcap", Keys::File("tls13-rfc8446.keys")),
     ("tls13-rfc8446.pcap", Keys::File("tls13-rfc8446-noearly.keys")),
     ("dhe1.pcapng.gz", Keys::File("dhe1_keylog.dat")),
@@ -118,7 +119,18 @@ const WIRESHARK: &[(&str, Keys)] = &[
 /// The pre-shared key of these captures, from the tests that they are made for. iotcap gets what tshark makes of it.
 const WIRESHARK_PSK: &str = "ca19e028a8a372ad2d325f950fcaceed";
 
+/// The secrets of the five handshakes in the one connection of this capture, as tshark gives them for the server's key.
+const RENEGOTIATION_KEYS: &str = "\
+CLIENT_RANDOM 70a0350099bb64fc970ba324fda9e0ccedd6d0b56e1839e7b06ede23a7d7ab6e d0090dd5c2c44969cd1a72e7a94a50a67d089b64a8d4ce0b396c1f5765a97ace4a952d3c813ed89c81c38eaf837a214a
+CLIENT_RANDOM cdbb85c3708e58c00796a8bb6950c30e2db403ca7d51102220c02a52073d8e87 fb5beaf3e357c3dc4b83f65e9b9a9c208500e0db5675c46fc38a2e8b6dfcd57be653ad27ed33eee720dbf21631f04151
+CLIENT_RANDOM 8e799cd31dbfdac9ea40fc6278a091d0b586a291dbe08101319abecca792c564 b0783fca7063529bb2d3031018d64e0581cb242c8381660333baedb6bd3226ccad606b2a002b959cf17ef43fc166945a
+CLIENT_RANDOM 64385b8f387f6c1ee3ae89218b57311ebff9ff43975713dcf5a44dd284297f02 d0090dd5c2c44969cd1a72e7a94a50a67d089b64a8d4ce0b396c1f5765a97ace4a952d3c813ed89c81c38eaf837a214a
+CLIENT_RANDOM 6020f011e4133038be600d8ae89087f3852acd13ece607acbf23afa6f5c11903 d0090dd5c2c44969cd1a72e7a94a50a67d089b64a8d4ce0b396c1f5765a97ace4a952d3c813ed89c81c38eaf837a214a
+";
+
 enum Keys {
+    /// These.
+    Known(&'static str),
     /// In a key log of this name.
     File(&'static str),
     /// In the capture itself.
@@ -130,6 +142,7 @@ enum Keys {
 #[test]
 fn captures_of_wireshark_are_read_as_tshark_reads_them() {
     let Some(folder) = corpus("wireshark").filter(|_| have("tshark")) else { return };
+    let temporary = tempfile::tempdir().expect("a folder");
     let mut wrong = Vec::new();
     for (name, keys) in WIRESHARK {
         let capture = folder.join(name);
@@ -137,6 +150,11 @@ fn captures_of_wireshark_are_read_as_tshark_reads_them() {
             Keys::File(keys) => {
                 let keys = folder.join(keys);
                 (Some(format!("tls.keylog_file:{}", keys.display())), std::fs::read(&keys).expect("keys"))
+            }
+            Keys::Known(keys) => {
+                let path = temporary.path().join("keys");
+                std::fs::write(&path, keys).expect("a file");
+                (Some(format!("tls.keylog_file:{}", path.display())), keys.as_bytes().to_vec())
             }
             Keys::Inside => (None, secrets_inside(&capture)),
             Keys::PreShared(psk) => {

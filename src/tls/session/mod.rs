@@ -16,10 +16,12 @@ use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::{PerSide, Side};
 use crate::stream::Moment;
 use cuts::Cuts;
+use renegotiation::Renegotiation;
 
 mod cuts;
 mod handshake;
 mod opened;
+mod renegotiation;
 mod sealed;
 
 /// The longest alert record whose body is looked at: sixteen alerts, more than any stack joins.
@@ -38,6 +40,8 @@ pub(super) struct Session {
     /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
     incomplete: bool,
     decryptor: Option<Box<Decryptor>>,
+    /// A second handshake, whose keys not both sides have taken to.
+    renegotiation: Option<Box<Renegotiation>>,
     /// How many secrets there were when this connection's were last looked for.
     secrets_known: usize,
     secret_attempts: u8,
@@ -61,6 +65,7 @@ impl Session {
             suite: None,
             incomplete: false,
             decryptor: None,
+            renegotiation: None,
             secrets_known: 0,
             secret_attempts: 0,
             flights: None,
@@ -85,7 +90,7 @@ impl Session {
     pub(super) fn handle_gap(&mut self, side: Side) {
         self.incomplete = true;
         self.joiner(side).gap();
-        if let Some(decryptor) = &mut self.decryptor {
+        if let Some(decryptor) = self.decryptor_of(side) {
             decryptor.lost_records(side);
         }
     }
