@@ -11,6 +11,7 @@ use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
 use crate::diagnosis::{CaptureState, Thresholds, diagnose};
+use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
@@ -139,9 +140,10 @@ fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
 pub(crate) fn config(selection: &SelectionArgs) -> Config {
     let any_port = selection.filter.is_some();
     let ports = if any_port { Vec::new() } else { selection.ports.clone() };
+    let mqtt = mqtt::Limits { payload_preview: selection.payload.into(), ..mqtt::Limits::default() };
     Config {
         interest: Interest { ports, ipv6: selection.ipv6 || any_port, dns: !selection.no_dns },
-        connection: Settings { ports: selection.ports.clone(), any_port, ..Settings::default() },
+        connection: Settings { ports: selection.ports.clone(), any_port, mqtt, ..Settings::default() },
         ..Config::default()
     }
 }
