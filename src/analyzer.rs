@@ -129,6 +129,12 @@ impl Analyzer {
         Stats { table: *self.core.table.counts(), ..self.core.stats }
     }
 
+    /// The names that the capture's DNS messages ask for.
+    #[must_use]
+    pub const fn names(&self) -> &crate::names::Names {
+        &self.core.context.names
+    }
+
     /// The frames that were passed over, by reason.
     #[must_use]
     pub const fn skipped(&self) -> &SkipCounts {

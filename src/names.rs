@@ -62,6 +62,11 @@ impl Names {
         self.answers.iter().rev().find(leads)
     }
 
+    /// The answers of late, the oldest first.
+    pub fn answers(&self) -> impl Iterator<Item = &Resolution> {
+        self.answers.iter().map(AsRef::as_ref)
+    }
+
     /// The questions that nobody has answered so far.
     pub fn unanswered(&self) -> impl Iterator<Item = &DnsMessage> {
         self.waiting.iter()

@@ -11,6 +11,7 @@ pub mod rules;
 mod service;
 mod thresholds;
 mod verdict;
+pub mod whole;
 
 pub use finding::{Finding, Severity};
 pub use rule::{CaptureState, Case, Rule};
