@@ -4,9 +4,9 @@ CARGO ?= cargo
 
 .PHONY: demo test check fmt lint peers setup build bench
 
-## show the main job
+## the main job, on the embedded broker and publisher
 demo: setup
-	$(CARGO) run --quiet --release -- -v fixtures/paho-tls13/capture.pcapng fixtures/client-cert-foreign-tls12/capture.pcapng
+	$(CARGO) run --locked -- demo
 
 ## build everything and pass the tests
 test: setup
@@ -23,8 +23,13 @@ lint: setup
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers:
+peers: target/paho/bin/python
 	./scripts/install-system.sh peers
+
+target/paho/bin/python:
+	./scripts/install-system.sh peers
+	python3 -m venv target/paho
+	target/paho/bin/pip install --quiet --disable-pip-version-check paho-mqtt
 
 setup:
 	@./scripts/install-system.sh build

@@ -1,6 +1,12 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
-use crate::analyzer::{Analyzer, Config};
+#[cfg(all(feature = "live", unix))]
+mod live;
+
+#[cfg(all(feature = "live", unix))]
+pub(crate) use live::{files, outputs_held_back};
+
+use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
@@ -9,6 +15,7 @@ use crate::diagnosis::{CaptureState, Thresholds, diagnose};
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
+use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result};
@@ -58,14 +65,20 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     for text in &secrets.texts {
         analyzer.add_secrets(text);
     }
-    let mut told = Told::begin(outputs(&arguments.output)?)?;
+    let mut told = Told::begin(outputs_of_files(&arguments.output)?)?;
+    let mut saving = saving(arguments)?;
+    let names = source.info().sources.clone();
     let mut secrets_seen = 0;
     let mut goes_on = true;
     while goes_on {
         match source.next_frame() {
             Some(frame) if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) => {
-                analyzer.push(&frame);
+                let taken = analyzer.push(&frame);
                 told.tell_all(&mut analyzer)?;
+                if let Some(saving) = saving.as_mut().filter(|_| taken != Taken::PassedOver) {
+                    let file = usize::from(frame.id.file());
+                    saving.add((file, names.get(file).map_or("", String::as_str)), &frame)?;
+                }
             }
             Some(_) => {}
             None => goes_on = false,
@@ -82,6 +95,9 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     }
     analyzer.finish();
     told.tell_all(&mut analyzer)?;
+    if let Some(saving) = &mut saving {
+        saving.flush()?;
+    }
     if let Some(filter) = &filter {
         say_where_the_filter_does_not_fit(filter, source.as_ref());
     }
@@ -89,7 +105,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
     let summary = told.finish(&capture, &about_capture(&analyzer, &arguments.selection))?;
-    Ok(Some(exit_code(&summary, arguments.output.fail_on)))
+    Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))
 }
 
 /// The findings that belong to no connection.
@@ -115,8 +131,14 @@ fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source
     }
 }
 
+/// Where the frames that were looked at are saved, if they are to be.
+fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
+    let create = |path: &PathBuf| Saving::create(path, 0, &filter_text(&arguments.selection));
+    arguments.output.write.as_ref().map(create).transpose()
+}
+
 /// What the core is to look at.
-fn config(selection: &SelectionArgs) -> Config {
+pub(crate) fn config(selection: &SelectionArgs) -> Config {
     let any_port = selection.filter.is_some();
     let ports = if any_port { Vec::new() } else { selection.ports.clone() };
     Config {
@@ -127,36 +149,42 @@ fn config(selection: &SelectionArgs) -> Config {
 }
 
 /// The connections told so far, in every format that was asked for.
-struct Told {
+pub(crate) struct Told {
     outputs: Vec<Output>,
     summary: Summary,
     thresholds: Thresholds,
+    /// What is known of the capture so far.
+    pub(crate) capture: CaptureState,
 }
 
 /// A format and where it goes.
-struct Output {
+pub(crate) struct Output {
     format: Box<dyn Format>,
     to: Box<dyn Write>,
     name: String,
+    /// The file, where it is one.
+    #[cfg_attr(not(all(feature = "live", unix)), expect(dead_code, reason = "only a live capture changes its user"))]
+    file: Option<File>,
 }
 
 impl Told {
-    fn begin(mut outputs: Vec<Output>) -> Result<Self> {
+    pub(crate) fn begin(mut outputs: Vec<Output>) -> Result<Self> {
         for output in &mut outputs {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
-        Ok(Self { outputs, summary: Summary::default(), thresholds: Thresholds::default() })
+        let (summary, thresholds) = (Summary::default(), Thresholds::default());
+        Ok(Self { outputs, summary, thresholds, capture: CaptureState::default() })
     }
 
-    fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+    pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
         while let Some(record) = analyzer.poll() {
             self.tell(&record)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, record: &Record) -> Result<()> {
-        let verdict = diagnose(record, CaptureState::default(), &self.thresholds);
+    pub(crate) fn tell(&mut self, record: &Record) -> Result<()> {
+        let verdict = diagnose(record, self.capture, &self.thresholds);
         let connection = build::connection(record, &verdict);
         self.summary.count(&connection);
         for output in &mut self.outputs {
@@ -165,7 +193,7 @@ impl Told {
         Ok(())
     }
 
-    fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
+    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
         for output in &mut self.outputs {
             let written =
                 output.format.finish(capture, &self.summary, groups, &mut output.to).and_then(|()| output.to.flush());
@@ -208,34 +236,53 @@ fn cannot_write(name: &str) -> String {
     format!("cannot write to {name}")
 }
 
-fn outputs(arguments: &OutputArgs) -> Result<Vec<Output>> {
+/// Opens what the report goes to.
+pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
+    open_outputs(arguments, pace, Box::new(standard_output()))
+}
+
+/// The same for captures that may have to be read a second time: nothing is out before the end.
+fn outputs_of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
+    let stdout: Box<dyn Write> = match arguments.format {
+        FormatName::Jsonl => Box::new(Held::new(standard_output())),
+        FormatName::Text | FormatName::Json => Box::new(standard_output()),
+    };
+    open_outputs(arguments, Pace::AtEnd, stdout)
+}
+
+fn standard_output() -> impl Write {
+    BufWriter::new(anstream::AutoStream::auto(io::stdout()))
+}
+
+fn open_outputs(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     if !(arguments.quiet && arguments.format == FormatName::Text) {
-        let stdout = anstream::AutoStream::auto(io::stdout());
-        let to: Box<dyn Write> = match arguments.format {
-            FormatName::Jsonl => Box::new(Held::new(stdout)),
-            FormatName::Text | FormatName::Json => Box::new(BufWriter::new(stdout)),
-        };
         let terminal = io::stdout().is_terminal();
         outputs.push(Output {
-            format: format(arguments.format, arguments, terminal),
-            to,
+            format: format(arguments.format, arguments, terminal, pace),
+            to: stdout,
             name: "standard output".to_owned(),
+            file: None,
         });
     }
     for target in &arguments.reports {
         let name = target.path.display().to_string();
-        let file = File::create(&target.path).with_context(|| cannot_write(&name))?;
+        let open = || {
+            let file = File::create(&target.path)?;
+            Ok::<_, io::Error>((file.try_clone()?, file))
+        };
+        let (to, file) = open().with_context(|| cannot_write(&name))?;
         outputs.push(Output {
-            format: format(target.format, arguments, false),
-            to: Box::new(BufWriter::new(file)),
+            format: format(target.format, arguments, false, Pace::AtEnd),
+            to: Box::new(BufWriter::new(to)),
             name,
+            file: Some(file),
         });
     }
     Ok(outputs)
 }
 
-fn format(name: FormatName, arguments: &OutputArgs, terminal: bool) -> Box<dyn Format> {
+fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) -> Box<dyn Format> {
     match name {
         FormatName::Json => Box::new(Json::default()),
         FormatName::Jsonl => Box::new(JsonLines),
@@ -245,7 +292,9 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool) -> Box<dyn F
             glyphs: Glyphs::Unicode,
             verbose: arguments.verbose > 0,
             limit: arguments.limit,
-            pace: Pace::AtEnd,
+            // A live capture has told them by then.
+            events: arguments.events && pace == Pace::AtEnd,
+            pace,
             ..TextOptions::default()
         })),
     }
@@ -265,7 +314,7 @@ fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts
         kind: CaptureKind::File,
         link_types: info.link_types.clone(),
         frames: info.frames,
-        filter: Some(selection.filter.clone().unwrap_or_else(|| default_filter(selection))),
+        filter: Some(filter_text(selection)),
         dropped: Dropped { kernel: info.dropped.kernel, interface: info.dropped.interface },
         damaged: info.damaged.first().map(|damage| Damage {
             file: several.then(|| u32::from(damage.after.file()) + 1),
@@ -278,14 +327,18 @@ fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts
     }
 }
 
-/// The default filter in libpcap's words: it is a test after decoding, which this describes.
+/// The filter in libpcap's words. The default one is a test after decoding, which this describes.
+pub(crate) fn filter_text(selection: &SelectionArgs) -> String {
+    selection.filter.clone().unwrap_or_else(|| default_filter(selection))
+}
+
 fn default_filter(selection: &SelectionArgs) -> String {
     let ports: Vec<String> = selection.ports.iter().map(|port| format!("tcp port {port}")).collect();
     let ports = if ports.len() > 1 { format!("({})", ports.join(" or ")) } else { ports.join("") };
     if selection.ipv6 { ports } else { format!("ip and {ports}") }
 }
 
-fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
+pub(crate) fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
     let bad = match fail_on {
         FailOn::Never => 0,
         FailOn::Failed => summary.outcome(Outcome::Failed),

@@ -5,13 +5,15 @@
 //! ```
 //!
 //! [`Analyzer::push`] takes the frames in the order of the capture; [`Analyzer::poll`] gives the connections that are
-//! over, in the order of their ends. [`Analyzer::advance`] lets time pass on a quiet link. Nothing here asks a clock.
+//! over, in the order of their ends, and [`Analyzer::poll_event`] what happens meanwhile, where connections are followed. [`Analyzer::advance`] lets time pass on a quiet link. Nothing here asks a clock.
 
 use crate::connection::{Connection, Context, Ending, Record, Settings};
-use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, SkipCounts};
+use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, Skip, SkipCounts};
+use crate::event::Event;
 use crate::flow::{self, Left, Table};
 use crate::frame::Frame;
-use crate::net::FlowKey;
+use crate::names::Names;
+use crate::net::{Endpoint, FlowKey, PerSide};
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
@@ -46,6 +48,28 @@ pub struct Stats {
     pub table: flow::Counts,
 }
 
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It belongs to this connection.
+    Connection(FlowKey),
+    /// It may explain one: DNS, or a fragment that waits for the rest.
+    Supporting,
+    /// It was passed over.
+    PassedOver,
+}
+
+/// Something that happened on a connection that is followed.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// Client and server.
+    pub endpoints: PerSide<Endpoint>,
+    /// When the connection began.
+    pub start: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
 /// Puts connections together.
 #[derive(Debug)]
 pub struct Analyzer {
@@ -59,6 +83,8 @@ struct Core {
     table: Table,
     context: Context,
     finished: VecDeque<Record>,
+    /// What happened of late; taken out after each frame, so that it does not grow.
+    happened: VecDeque<Happening>,
     stats: Stats,
     /// The latest time seen: expiry never goes back when a capture's clock does.
     now: Option<Timestamp>,
@@ -72,6 +98,7 @@ impl Analyzer {
             table: Table::new(config.flow),
             context: Context::new(config.connection),
             finished: VecDeque::new(),
+            happened: VecDeque::new(),
             stats: Stats::default(),
             now: None,
         };
@@ -79,14 +106,15 @@ impl Analyzer {
     }
 
     /// Takes the next frame of the capture.
-    pub fn push(&mut self, frame: &Frame<'_>) {
+    pub fn push(&mut self, frame: &Frame<'_>) -> Taken {
         let Self { decoder, core } = self;
         core.count(frame);
         match decoder.decode(frame) {
             Decoded::Segment(segment) => core.handle_segment(&segment),
             Decoded::IcmpError(error) => core.handle_icmp(error),
             Decoded::Dns(message) => core.handle_dns(message),
-            Decoded::Skipped(_) => {}
+            Decoded::Skipped(Skip::FragmentHeld) => Taken::Supporting,
+            Decoded::Skipped(_) => Taken::PassedOver,
         }
     }
 
@@ -116,6 +144,17 @@ impl Analyzer {
         self.core.finished.pop_front()
     }
 
+    /// What happened next, where connections are followed. To be asked after each frame: it is not bounded by itself.
+    pub fn poll_event(&mut self) -> Option<Happening> {
+        self.core.happened.pop_front()
+    }
+
+    /// What was asked of DNS, and answered.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.core.context.names
+    }
+
     /// Ends the capture: all connections that are left are told.
     pub fn finish(&mut self) {
         for left in self.core.table.drain() {
@@ -127,12 +166,6 @@ impl Analyzer {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats { table: *self.core.table.counts(), ..self.core.stats }
-    }
-
-    /// The names that the capture's DNS messages ask for.
-    #[must_use]
-    pub const fn names(&self) -> &crate::names::Names {
-        &self.core.context.names
     }
 
     /// The frames that were passed over, by reason.
@@ -161,9 +194,14 @@ impl Core {
         }
     }
 
-    fn handle_segment(&mut self, segment: &Segment<'_>) {
+    fn handle_segment(&mut self, segment: &Segment<'_>) -> Taken {
         self.stats.frames_matched += 1;
         let key = FlowKey::new(segment.source, segment.destination);
+        self.handle_segment_of(key, segment);
+        Taken::Connection(key)
+    }
+
+    fn handle_segment_of(&mut self, key: FlowKey, segment: &Segment<'_>) {
         let Some(slot) = self.table.find(&key) else { return self.open(key, segment) };
         let Some(connection) = self.table.connection(slot) else { return };
         if connection.starts_anew(segment) {
@@ -174,6 +212,7 @@ impl Core {
         }
         let was_closed = connection.is_closed();
         connection.handle_segment(segment, &mut self.context);
+        note_fresh(&mut self.happened, connection);
         if connection.is_closed() && !was_closed {
             self.table.note_closed(slot);
         }
@@ -183,28 +222,39 @@ impl Core {
         if !segment.flags.contains(TcpFlags::SYN) && self.table.is_straggler(&key) {
             return;
         }
-        let connection = Connection::open(segment, self.stats.frames, &mut self.context);
+        let mut connection = Connection::open(segment, self.stats.frames, &mut self.context);
+        note_fresh(&mut self.happened, &mut connection);
         if let Some(left) = self.table.insert(key, connection) {
             self.tell(left);
         }
     }
 
-    fn handle_icmp(&mut self, error: IcmpError) {
+    fn handle_icmp(&mut self, error: IcmpError) -> Taken {
         let key = FlowKey::new(error.quoted_source, error.quoted_destination);
         if let Some(slot) = self.table.find(&key)
             && let Some(connection) = self.table.connection(slot)
         {
             self.stats.frames_matched += 1;
             connection.handle_icmp(error);
+            note_fresh(&mut self.happened, connection);
+            return Taken::Connection(key);
         }
+        Taken::PassedOver
     }
 
-    fn handle_dns(&mut self, message: DnsMessage) {
+    fn handle_dns(&mut self, message: DnsMessage) -> Taken {
         self.context.names.learn(message);
+        Taken::Supporting
     }
 
     fn tell(&mut self, (connection, ending): Left) {
         debug_assert!(ending != Ending::Closed || connection.is_closed());
         self.finished.push_back(connection.finish(ending, &mut self.context));
     }
+}
+
+/// Takes out what has just happened on a connection that is followed.
+fn note_fresh(happened: &mut VecDeque<Happening>, connection: &mut Connection) {
+    let (endpoints, start) = (connection.endpoints(), connection.first().at);
+    happened.extend(connection.take_fresh().into_iter().map(|event| Happening { endpoints, start, event }));
 }

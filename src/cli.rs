@@ -1,14 +1,18 @@
 //! The command line: what a user may write, as types. Names are fixed by the contract; no work is done here.
 
+use crate::commands::demo::DemoArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::publisher;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
+  sudo iotcap -i eth0                          watch an interface; Ctrl-C ends it with a summary
   iotcap capture.pcapng                        the story of each connection, the verdict first
   iotcap -r gw.pcap.gz -p 8883 -p 443 -v       other ports, healthy connections in full
   iotcap old.pcap new.pcap --format json       a ring of files as one capture, for a program
@@ -31,29 +35,114 @@ pub struct Cli {
 /// Everything that is not an analysis.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// A broker and devices on this machine, some broken on purpose, captured and analysed
+    Demo(DemoArgs),
     /// What a finding means, what causes it, what to do
     Explain(ExplainArgs),
     /// Record a scenario on the virtual wire, without network or root
     Lab(LabArgs),
     /// Publish over mutual TLS to a real broker
     Publish(Box<publisher::Options>),
+    /// Capture while a command runs, then report
+    #[cfg(all(feature = "live", unix))]
+    Run(Box<RunArgs>),
+    /// List what can be captured on, with addresses
+    #[cfg(all(feature = "live", unix))]
+    Interfaces,
 }
 
 /// What to analyse, what to look at, and how to tell it.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
     /// Captures to read: pcap or pcapng, also gzip or zstd of them; - is standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with = "interfaces")]
     pub files: Vec<PathBuf>,
     /// The same, for those who are used to tcpdump
-    #[arg(short, long = "read", value_name = "FILE", num_args = 1..)]
+    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., conflicts_with = "interfaces")]
     pub read: Vec<PathBuf>,
+    /// Where to capture, and until when
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// When a live capture ends by itself
+    #[command(flatten)]
+    pub until: UntilArgs,
     /// What to look at
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// How to tell it
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// A live capture.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Live capture")]
+pub struct LiveArgs {
+    /// Interface to capture on (repeatable); see: iotcap interfaces
+    #[arg(short, long = "interface", value_name = "IF")]
+    pub interfaces: Vec<String>,
+    /// Show each frame as it comes, at 17 times the cost
+    #[arg(long, hide_short_help = true)]
+    pub immediate: bool,
+    /// Wait for an interface that went away (keeps `CAP_NET_RAW`, nothing else)
+    #[arg(long, hide_short_help = true)]
+    pub reopen: bool,
+    /// Stay root once the capture is open
+    #[arg(long, hide_short_help = true)]
+    pub no_drop: bool,
+    /// Become this user once the capture is open, instead of the one who called sudo, or else nobody
+    #[arg(long, value_name = "USER", hide_short_help = true, conflicts_with = "no_drop")]
+    pub user: Option<String>,
+    /// The kernel's buffer for each interface, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 32, hide_short_help = true,
+          value_parser = clap::value_parser!(u16).range(1..2048))]
+    pub buffer: u16,
+    /// The most bytes that are kept of a frame
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144, hide_short_help = true,
+          value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    pub snaplen: u32,
+}
+
+/// When a live capture ends by itself.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Live capture")]
+pub struct UntilArgs {
+    /// End after so many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// End after so many frames that were looked at
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+/// `iotcap run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// Where to capture
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// What to look at
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How to tell it
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+const RUN_HELP: &str = "\
+Without -i it captures on loopback and on the interface of the default route. The command runs as the user who called, with
+its input and output untouched; the report follows on standard output once the command has ended.
+
+Exit status: the command's, unless that is 0; else 1 by --fail-on (here `failed` unless it is given); 2 if the command was
+never started. A command that a signal ended gives 128 and the signal's number.";
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "write seconds, for example 10 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(|| "more than 0".to_owned())
 }
 
 /// Which frames are looked at.
@@ -84,15 +173,21 @@ pub struct OutputArgs {
     /// What goes to standard output
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text)]
     pub format: FormatName,
+    /// Save the frames that were looked at as pcapng
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
-    /// Exit 1 when a connection is at least this bad
-    #[arg(long, value_name = "L", value_enum, default_value_t = FailOn::Never)]
-    pub fail_on: FailOn,
+    /// Exit 1 when a connection is at least this bad [default: never; for run: failed]
+    #[arg(long, value_name = "L", value_enum)]
+    pub fail_on: Option<FailOn>,
+    /// Every event as it happens, healthy connections too
+    #[arg(long)]
+    pub events: bool,
     /// Healthy connections in full; -vv: the program's own log too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
@@ -169,6 +264,22 @@ mod tests {
         assert_eq!(cli.analyze.selection.ports, [8883, 443]);
         let cli = Cli::try_parse_from(["iotcap", "a.pcap", "b.pcap"]).unwrap();
         assert_eq!(cli.analyze.captures(), [PathBuf::from("a.pcap"), PathBuf::from("b.pcap")]);
+    }
+
+    #[cfg(all(feature = "live", unix))]
+    #[test]
+    fn what_follows_the_dashes_is_the_command() {
+        let cli = Cli::try_parse_from(["iotcap", "run", "-i", "lo", "--", "sh", "-c", "exit 3"]).unwrap();
+        let Some(Command::Run(run)) = cli.command else { panic!("not run") };
+        assert_eq!(run.live.interfaces, ["lo"]);
+        assert_eq!(run.command, ["sh", "-c", "exit 3"]);
+        assert!(Cli::try_parse_from(["iotcap", "run", "-i", "lo"]).is_err());
+    }
+
+    #[test]
+    fn durations_are_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert!(seconds("0").is_err() && seconds("-1").is_err() && seconds("soon").is_err());
     }
 
     #[test]

@@ -182,6 +182,8 @@ pub struct EventLog {
     tail: VecDeque<Event>,
     limit: EventLimit,
     dropped: u64,
+    /// What happened since [`Self::take_fresh`], in the order in which it was found out; none where nobody follows.
+    fresh: Option<Vec<Event>>,
 }
 
 /// How many events of a connection are kept.
@@ -204,11 +206,25 @@ impl EventLog {
     /// An empty log.
     #[must_use]
     pub const fn new(limit: EventLimit) -> Self {
-        Self { head: Vec::new(), tail: VecDeque::new(), limit, dropped: 0 }
+        Self { head: Vec::new(), tail: VecDeque::new(), limit, dropped: 0, fresh: None }
+    }
+
+    /// An empty log that also tells what happened of late.
+    #[must_use]
+    pub fn followed(limit: EventLimit) -> Self {
+        Self { fresh: Some(Vec::new()), ..Self::new(limit) }
+    }
+
+    /// What happened since the last call, where the log is followed.
+    pub fn take_fresh(&mut self) -> Vec<Event> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Adds an event at its place: what was inferred later than its frame goes where the frame belongs.
     pub fn push(&mut self, event: Event) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(event.clone());
+        }
         if self.tail.is_empty() && self.head.len() < self.limit.first {
             let place = self.head.iter().rposition(|earlier| !earlier.is_after(&event)).map_or(0, |index| index + 1);
             self.head.insert(place, event);
@@ -268,6 +284,16 @@ mod tests {
             log.push(event(number));
         }
         assert_eq!(numbers(&log), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_followed_log_tells_each_event_once() {
+        let mut log = EventLog::followed(EventLimit { first: 1, last: 1 });
+        for number in 1..=3 {
+            log.push(event(number));
+        }
+        assert_eq!(log.take_fresh().len(), 3);
+        assert!(log.take_fresh().is_empty());
     }
 
     #[test]

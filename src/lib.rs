@@ -38,7 +38,16 @@ pub mod analyze;
 pub mod broker;
 pub mod cli;
 pub mod commands;
+#[cfg(all(feature = "live", unix))]
+pub mod interfaces;
 pub mod lab;
+#[cfg(all(feature = "live", unix))]
+pub mod live;
 pub mod pki;
+#[cfg(unix)]
+pub mod privileges;
 pub mod publisher;
+#[cfg(all(feature = "live", unix))]
+pub mod run;
+pub mod saving;
 pub mod source;

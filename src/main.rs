@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 use iotcap::cli::{Cli, Command};
-use iotcap::commands::{explain, lab, publish};
+use iotcap::commands::{demo, explain, lab, publish};
 use std::io;
 use std::process::ExitCode;
 
@@ -22,10 +22,21 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
+        Some(Command::Demo(arguments)) => return demo::demo(arguments),
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
         Some(Command::Publish(options)) => return publish::publish(options),
+        #[cfg(all(feature = "live", unix))]
+        Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Some(Command::Interfaces) => return iotcap::interfaces::print().map(|()| ExitCode::SUCCESS),
+        #[cfg(all(feature = "live", unix))]
+        None if !cli.analyze.live.interfaces.is_empty() => return iotcap::live::watch(&cli.analyze),
         None => {}
+    }
+    #[cfg(not(all(feature = "live", unix)))]
+    if !cli.analyze.live.interfaces.is_empty() {
+        anyhow::bail!("this build cannot capture: it was made without the feature 'live'");
     }
     if cli.analyze.captures().is_empty() {
         Cli::command().print_help()?;

@@ -64,7 +64,7 @@ impl Names {
 
     /// The answers of late, the oldest first.
     pub fn answers(&self) -> impl Iterator<Item = &Resolution> {
-        self.answers.iter().map(AsRef::as_ref)
+        self.answers.iter().map(Arc::as_ref)
     }
 
     /// The questions that nobody has answered so far.

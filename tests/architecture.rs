@@ -9,6 +9,7 @@ const LAYERS: &[Layer] = &[
     Layer { modules: &["time", "net", "frame", "segment", "stream", "evidence"], siblings: true, core: true },
     Layer { modules: &["decode", "tcp", "tls", "mqtt"], siblings: false, core: true },
     Layer { modules: &["event"], siblings: false, core: true },
+    Layer { modules: &["names"], siblings: false, core: true },
     Layer { modules: &["timeline"], siblings: false, core: true },
     Layer { modules: &["connection"], siblings: false, core: true },
     Layer { modules: &["flow"], siblings: false, core: true },
@@ -20,8 +21,22 @@ const LAYERS: &[Layer] = &[
     Layer { modules: EDGES, siblings: true, core: false },
 ];
 
-const EDGES: &[&str] =
-    &["source", "lab", "pki", "broker", "publisher", "config", "cli", "analyze", "privileges", "demo", "run", "live"];
+const EDGES: &[&str] = &[
+    "source",
+    "lab",
+    "pki",
+    "broker",
+    "publisher",
+    "config",
+    "cli",
+    "analyze",
+    "saving",
+    "privileges",
+    "interfaces",
+    "demo",
+    "run",
+    "live",
+];
 
 /// What the core may not touch: the outside world and whatever waits for it.
 const NOT_IN_THE_CORE: &[&str] = &[

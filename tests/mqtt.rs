@@ -139,9 +139,9 @@ fn a_session_of_5_0_is_told_packet_by_packet() {
             "server connack: 0x00 success, session present, client id x1, keep alive 30 s",
             "client subscribe: packet id 1, # QoS 1",
             "server suback: packet id 1, 0x87 not authorized",
-            "client publish: topic t, QoS 0, 1 bytes",
-            "client publish: topic t, QoS 0, 1 bytes",
-            "server publish: topic t, QoS 0, 1 bytes",
+            "client publish: topic t, QoS 0, 1 byte",
+            "client publish: topic t, QoS 0, 1 byte",
+            "server publish: topic t, QoS 0, 1 byte",
             "client publish: topic t, QoS 1, packet id 9, 0 bytes",
             "server puback: packet id 9, 0x10 no matching subscribers, \u{201c}no\u{201d}",
             "client unsubscribe: packet id 2, #",
@@ -350,7 +350,7 @@ impl Damage {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
+        usize::try_from(self.0 % bound as u64).expect("below the bound")
     }
 }
 
@@ -386,8 +386,8 @@ fn a_hundred_thousand_damaged_packets_do_no_harm() {
             for _ in 0..damage.below(3) {
                 let index = damage.below(bytes.len());
                 match damage.below(3) {
-                    0 => bytes[index] = damage.below(256) as u8,
-                    1 => bytes.insert(index, damage.below(256) as u8),
+                    0 => bytes[index] = u8::try_from(damage.below(256)).expect("a byte"),
+                    1 => bytes.insert(index, u8::try_from(damage.below(256)).expect("a byte")),
                     _ => drop(bytes.remove(index)),
                 }
             }

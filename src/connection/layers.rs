@@ -22,6 +22,8 @@ pub struct Settings {
     pub mqtt: mqtt::Limits,
     /// How many events are kept of a connection.
     pub events: EventLimit,
+    /// Whether events are told as they happen, beside being kept.
+    pub follow: bool,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             tls: tls::Limits::default(),
             mqtt: mqtt::Limits::default(),
             events: EventLimit::default(),
+            follow: false,
         }
     }
 }

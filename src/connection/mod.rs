@@ -84,7 +84,11 @@ impl Connection {
             ordinal,
             tcp: tcp::Tracker::new(context.settings.tcp),
             layers: Layers::new(expected, !segment.flags.contains(TcpFlags::SYN)),
-            events: EventLog::new(context.settings.events),
+            events: if context.settings.follow {
+                EventLog::followed(context.settings.events)
+            } else {
+                EventLog::new(context.settings.events)
+            },
             unreachable: None,
             resolution,
         };
@@ -134,6 +138,23 @@ impl Connection {
     #[must_use]
     pub const fn last(&self) -> Moment {
         self.last
+    }
+
+    /// Client and server.
+    #[must_use]
+    pub const fn endpoints(&self) -> PerSide<Endpoint> {
+        self.endpoints
+    }
+
+    /// Its first frame.
+    #[must_use]
+    pub const fn first(&self) -> Moment {
+        self.first
+    }
+
+    /// What happened since the last call, where connections are followed.
+    pub fn take_fresh(&mut self) -> Vec<Event> {
+        self.events.take_fresh()
     }
 
     /// Its story so far.

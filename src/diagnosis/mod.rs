@@ -4,11 +4,13 @@
 
 pub mod doc;
 mod finding;
+mod handshake;
 mod headline;
 mod reading;
 mod rule;
 pub mod rules;
 mod service;
+mod session;
 mod thresholds;
 mod verdict;
 pub mod whole;

@@ -183,6 +183,11 @@ impl<W: Write> Writer<W> {
         self.inner.flush()
     }
 
+    /// The underlying writer.
+    pub const fn inner(&self) -> &W {
+        &self.inner
+    }
+
     /// The underlying writer, not flushed.
     pub fn into_inner(self) -> W {
         self.inner

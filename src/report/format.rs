@@ -1,6 +1,6 @@
 //! What every format of the report can do.
 
-use super::model::{Capture, Connection, Group, Summary};
+use super::model::{Capture, Connection, Event, Group, Summary};
 use std::io::{self, Write};
 
 /// A format, as a stream: `begin` once, `connection` for each, `finish` once.
@@ -19,6 +19,26 @@ pub trait Format {
     /// # Errors
     /// When `out` fails.
     fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes one event of a connection that is still going on; `who` tells connections apart. Only formats that people watch
+    /// do.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    fn happened(&mut self, who: &str, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        let _ = (who, event, out);
+        Ok(())
+    }
+
+    /// Writes how a connection looks that is not over, but has not moved for a while; it will be told again by
+    /// [`Self::connection`]. Only formats that people watch do.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    fn provisional(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
+        let _ = (connection, out);
+        Ok(())
+    }
 
     /// Writes what was kept, and what is said of the whole.
     ///

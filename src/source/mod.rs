@@ -8,6 +8,8 @@ pub mod bpf;
 mod error;
 mod file;
 mod info;
+#[cfg(all(feature = "live", unix))]
+pub mod live;
 
 pub use error::{LooksLike, OpenError};
 pub use file::{FileSource, MergedSource};

@@ -142,6 +142,13 @@ impl fmt::Display for HandshakeType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NamedGroup(pub u16);
 
+impl NamedGroup {
+    /// secp256r1, also called P-256.
+    pub const SECP256R1: Self = Self(23);
+    /// x25519 (RFC 7748).
+    pub const X25519: Self = Self(29);
+}
+
 impl fmt::Display for NamedGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self.0 {

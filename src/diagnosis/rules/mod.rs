@@ -6,7 +6,6 @@ mod accept_then_close;
 mod capture_ended_first;
 mod capture_gap;
 mod client_aborted;
-mod client_certificate_refused;
 mod client_silent;
 mod connection_refused;
 mod duplicate_frames;
@@ -28,10 +27,61 @@ mod server_aborted;
 mod slow_name;
 mod slow_network;
 mod syn_ack_unanswered;
+// Before the ServerHello.
+mod alpn_missing;
+mod alpn_refused;
+mod client_hello_lost;
+mod client_hello_unanswered;
+mod closed_on_client_hello;
+mod hello_retry;
+mod large_client_hello_dropped;
+mod no_common_parameters;
+mod no_sni;
+mod other_alert;
+mod plaintext_on_tls_port;
+mod server_not_tls;
+mod sni_refused;
+mod version_mismatch;
+// Each side judges the other.
+mod bad_record_mac;
+mod client_certificate_expired;
+mod client_certificate_missing;
+mod client_certificate_refused;
+mod client_certificate_revoked;
+mod client_clock_wrong;
+mod client_gave_up;
+mod client_key_mismatch;
+mod server_certificate_expired;
+mod server_certificate_expires_soon;
+mod server_certificate_not_yet_valid;
+mod server_certificate_untrusted;
+mod server_chain_incomplete;
+mod server_flight_incomplete;
+mod server_name_mismatch;
+mod server_silent_in_handshake;
+mod slow_client;
+mod slow_server;
 mod syn_unanswered;
+mod tls_interception;
 mod truncated_snaplen;
+mod weak_parameters;
 pub(super) mod went_over_ipv6;
 mod zero_window_stall;
+// MQTT.
+mod closed_on_connect;
+mod closed_on_publish;
+mod closed_on_subscribe;
+mod connack_missing;
+mod connect_refused;
+mod keepalive_expired;
+mod payload_too_large;
+mod pingresp_missing;
+mod protocol_error;
+mod puback_missing;
+mod sent_before_connack;
+mod server_closed;
+mod server_silent;
+mod slow_connack;
 
 /// All rules.
 pub static ALL: &[Rule] = &[
@@ -52,8 +102,57 @@ pub static ALL: &[Rule] = &[
     client_aborted::RULE,
     server_aborted::RULE,
     slow_network::RULE,
+    // Before the ServerHello.
+    plaintext_on_tls_port::RULE,
+    server_not_tls::RULE,
+    no_sni::RULE,
+    sni_refused::RULE,
+    alpn_refused::RULE,
+    alpn_missing::RULE,
+    version_mismatch::RULE,
+    no_common_parameters::RULE,
+    client_hello_unanswered::RULE,
+    client_hello_lost::RULE,
+    large_client_hello_dropped::RULE,
+    closed_on_client_hello::RULE,
+    hello_retry::RULE,
+    other_alert::RULE,
     // Each side judges the other.
+    server_flight_incomplete::RULE,
+    server_certificate_untrusted::RULE,
+    server_chain_incomplete::RULE,
+    server_certificate_expired::RULE,
+    server_certificate_not_yet_valid::RULE,
+    client_clock_wrong::RULE,
+    server_name_mismatch::RULE,
+    tls_interception::RULE,
+    client_gave_up::RULE,
+    server_certificate_expires_soon::RULE,
+    client_certificate_missing::RULE,
     client_certificate_refused::RULE,
+    client_certificate_expired::RULE,
+    client_certificate_revoked::RULE,
+    client_key_mismatch::RULE,
+    server_silent_in_handshake::RULE,
+    bad_record_mac::RULE,
+    slow_client::RULE,
+    slow_server::RULE,
+    weak_parameters::RULE,
+    // MQTT.
+    closed_on_connect::RULE,
+    connect_refused::RULE,
+    connack_missing::RULE,
+    sent_before_connack::RULE,
+    payload_too_large::RULE,
+    closed_on_publish::RULE,
+    closed_on_subscribe::RULE,
+    puback_missing::RULE,
+    protocol_error::RULE,
+    keepalive_expired::RULE,
+    pingresp_missing::RULE,
+    server_closed::RULE,
+    slow_connack::RULE,
+    server_silent::RULE,
     // Cannot tell.
     midstream_start::RULE,
     capture_gap::RULE,

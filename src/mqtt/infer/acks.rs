@@ -1,13 +1,19 @@
 //! Records of the length of an acknowledgement: which of PUBACK, PUBREC, PUBREL and PUBCOMP each of them is (MQTT 5.0, 4.3).
 //!
 //! All have four bytes. What a run of them can mean follows from what was published and not yet acknowledged: every
-//! meaning of the run is tried, and those count that leave the fewest exchanges of QoS 2 half done.
+//! meaning of the run is tried, and those count that leave the fewest exchanges of QoS 2 half done for no reason.
 
 use crate::mqtt::codes::PacketType;
 use crate::net::Side;
 
 /// The longest run that is explained.
-pub(super) const MAX_RUN: usize = 8;
+pub(super) const MAX_RUN: usize = 10;
+
+/// The most steps of the search: a run that has more explanations than that is not told apart.
+const MAX_STEPS: u32 = 4096;
+
+/// The most messages of the server that are thought to wait.
+const MAX_DOWN: u32 = 64;
 
 /// What one record of a run means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +26,18 @@ pub(super) enum Meaning {
     None,
 }
 
+/// One record of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) by: Side,
+    /// Messages of the client since the record before it.
+    pub(super) up: u32,
+    /// Messages of the server since then.
+    pub(super) down: u32,
+    /// What belongs to it may still come.
+    pub(super) is_young: bool,
+}
+
 /// Messages that were sent and may wait for an acknowledgement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Open {
@@ -28,26 +46,37 @@ pub(super) struct Open {
     /// The server's.
     pub(super) down: u32,
     /// Exchanges of QoS 2 that the client began, by what they wait for.
-    pub(super) up_half: Half,
+    up_half: Half,
     /// Exchanges of QoS 2 that the server began.
-    pub(super) down_half: Half,
+    down_half: Half,
 }
 
 /// Exchanges of QoS 2 that are half done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Half {
+struct Half {
     received: u32,
     released: u32,
 }
 
 impl Open {
+    /// The messages that came in front of a record.
+    pub(super) fn add(&mut self, step: Step) {
+        self.up = self.up.saturating_add(step.up);
+        self.down = self.down.saturating_add(step.down).min(MAX_DOWN);
+    }
+
+    /// Whether no exchange of QoS 2 is half done.
+    pub(super) const fn is_idle(self) -> bool {
+        self.cost() == 0
+    }
+
     /// What is left half done.
     const fn cost(self) -> u32 {
         self.up_half.received + self.up_half.released + self.down_half.received + self.down_half.released
     }
 
     /// After `by` sent `kind`; none: nothing waits for that.
-    fn after(mut self, by: Side, kind: PacketType) -> Option<Self> {
+    pub(super) fn after(mut self, by: Side, kind: PacketType) -> Option<Self> {
         // PUBACK, PUBREC and PUBCOMP answer the peer's message; PUBREL goes on with an own one.
         let is_answer = kind != PacketType::PUBREL;
         let (open, half) = match (by, is_answer) {
@@ -74,18 +103,33 @@ impl Open {
     }
 }
 
-/// Explains a run of acknowledgements, and tells what is open behind it.
-pub(super) fn explain(run: &[Side], open: Open) -> (Vec<Meaning>, Open) {
-    let mut search = Search { best: u32::MAX, meanings: vec![Meaning::None; run.len()], after: open, path: Vec::new() };
-    search.visit(run, open, 0);
-    (search.meanings, search.after)
+/// Explains a run of acknowledgements.
+pub(super) fn explain(run: &[Step], open: Open) -> Vec<Meaning> {
+    let mut search = Search { best: u32::MAX, meanings: vec![Meaning::None; run.len()], path: Vec::new(), steps: 0 };
+    search.visit(run, open, Cost::default());
+    if search.steps > MAX_STEPS {
+        for meaning in &mut search.meanings {
+            if let Meaning::Only(kind) = *meaning {
+                *meaning = Meaning::OneOf(kind);
+            }
+        }
+    }
+    search.meanings
+}
+
+/// What speaks against a path.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    unexplained: u32,
+    /// Steps of QoS 2 that are too young to be answered.
+    excused: u32,
 }
 
 struct Search {
     best: u32,
     meanings: Vec<Meaning>,
-    after: Open,
     path: Vec<Option<PacketType>>,
+    steps: u32,
 }
 
 impl Search {
@@ -93,32 +137,39 @@ impl Search {
     /// What a record costs that no exchange explains: more than all that can be half done.
     const UNEXPLAINED: u32 = 1000;
 
-    fn visit(&mut self, run: &[Side], open: Open, unexplained: u32) {
-        let Some((&by, rest)) = run.split_first() else { return self.note(open, unexplained) };
+    fn visit(&mut self, run: &[Step], mut open: Open, cost: Cost) {
+        self.steps += 1;
+        if cost.unexplained > self.best || self.steps > MAX_STEPS {
+            return;
+        }
+        let Some((&step, rest)) = run.split_first() else { return self.note(open, cost) };
+        open.add(step);
         let mut fits = false;
         for kind in Self::KINDS {
-            if let Some(after) = open.after(by, kind) {
+            if let Some(after) = open.after(step.by, kind) {
                 fits = true;
+                let is_half = matches!(kind, PacketType::PUBREC | PacketType::PUBREL);
+                let excused = cost.excused + u32::from(is_half && step.is_young);
                 self.path.push(Some(kind));
-                self.visit(rest, after, unexplained);
+                self.visit(rest, after, Cost { excused, ..cost });
                 self.path.pop();
             }
         }
         if !fits {
             self.path.push(None);
-            self.visit(rest, open, unexplained + Self::UNEXPLAINED);
+            self.visit(rest, open, Cost { unexplained: cost.unexplained + Self::UNEXPLAINED, ..cost });
             self.path.pop();
         }
     }
 
-    fn note(&mut self, after: Open, unexplained: u32) {
-        let cost = unexplained + after.cost();
+    fn note(&mut self, after: Open, cost: Cost) {
+        let cost = cost.unexplained + after.cost().saturating_sub(cost.excused);
         if cost > self.best {
             return;
         }
         let is_better = cost < self.best;
         if is_better {
-            (self.best, self.after) = (cost, after);
+            self.best = cost;
         }
         for (meaning, kind) in self.meanings.iter_mut().zip(&self.path) {
             *meaning = match (*meaning, *kind) {
@@ -139,7 +190,8 @@ mod tests {
     use crate::net::Side::{Client, Server};
 
     fn meanings(run: &[Side], up: u32, down: u32) -> Vec<Meaning> {
-        explain(run, Open { up, down, ..Open::default() }).0
+        let steps: Vec<_> = run.iter().map(|&by| Step { by, up: 0, down: 0, is_young: false }).collect();
+        explain(&steps, Open { up, down, ..Open::default() })
     }
 
     #[test]
@@ -168,7 +220,7 @@ mod tests {
     #[test]
     fn pipelined_messages_of_qos_2_are_told() {
         let run = [Server, Server, Client, Client, Server, Server];
-        let kinds: Vec<_> = [PacketType::PUBREC, PacketType::PUBREL, PacketType::PUBCOMP].repeat(1);
+        let kinds = [PacketType::PUBREC, PacketType::PUBREL, PacketType::PUBCOMP];
         let expected: Vec<_> = kinds.into_iter().flat_map(|kind| [Only(kind); 2]).collect();
         assert_eq!(meanings(&run, 2, 0), expected);
     }

@@ -3,12 +3,14 @@
 
 use super::exchange::{Exchange, OR_SUBSCRIBE, PROMPT, Two};
 use super::{Output, Reading, Record};
-use crate::evidence::Basis;
-use crate::evidence::Confidence::{self, Likely, Possible};
+use crate::evidence::Confidence::{Likely, Possible};
 use crate::mqtt::Sink;
-use crate::mqtt::facts::Mark;
 use crate::net::Side;
 use crate::stream::Moment;
+use std::time::Duration;
+
+/// What breaks a silence like this is a ping rather than a farewell.
+const LONG_SILENCE: Duration = Duration::from_secs(3);
 
 impl Exchange {
     /// A side closes (none: the capture ends).
@@ -19,6 +21,7 @@ impl Exchange {
         alerts_visible: bool,
         out: &mut Output<'_, impl Sink>,
     ) {
+        self.server_closed |= side == Some(Side::Server);
         self.settle_push(side == Some(Side::Server), out);
         self.explain_rest(out);
         self.close_pair(at, alerts_visible, out);
@@ -32,9 +35,9 @@ impl Exchange {
         let Some((asked, answer)) = self.pair.take() else { return };
         let is_ping = alerts_visible || at.at.since(answer.at.at) >= PROMPT && self.twos.is_empty();
         if is_ping {
-            self.tell_ping(asked, Some(answer), Likely, "", out);
+            out.tell_ping(asked, Some(answer), Likely, "");
         } else {
-            self.tell_ping(asked, Some(answer), Possible, "DISCONNECT, and the server's close_notify", out);
+            out.tell_ping(asked, Some(answer), Possible, "DISCONNECT, and the server's close_notify");
         }
     }
 
@@ -42,22 +45,28 @@ impl Exchange {
     fn close_twos(&mut self, side: Option<Side>, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let mut twos = std::mem::take(&mut self.twos);
         let Some(last) = twos.pop() else { return };
+        if !alerts_visible && out.facts.disconnect.client.is_some() {
+            // DISCONNECT was said in another form: this is close_notify.
+            return;
+        }
         // DISCONNECT, and close_notify right behind it.
         let is_both = |first: &Two| !first.is_ping && last.record.at.at.since(first.record.at.at) < PROMPT;
         let both = twos.pop_if(|first| !alerts_visible && is_both(first));
         for two in twos {
-            self.tell_ping(two.record, None, Likely, "", out);
+            out.tell_ping(two.record, None, Likely, "");
         }
         let was_prompt = at.at.since(last.record.at.at) < PROMPT;
         let is_exact = last.record.len.is_exact();
         if let Some(first) = both {
-            out.tell_disconnect(first.record, Likely, "");
+            // Before CONNACK a client has nothing to take leave from.
+            let is_sure = out.facts.connack_at.is_some();
+            out.tell_disconnect(first.record, if is_sure { Likely } else { Possible }, "");
         } else if last.is_ping || (!was_prompt && is_exact && is_in_step(last.record, out)) {
-            self.tell_ping(last.record, None, if is_exact { Likely } else { Possible }, "", out);
-        } else if !was_prompt {
-            self.tell_ping(last.record, None, Possible, "DISCONNECT", out);
+            out.tell_ping(last.record, None, if is_exact { Likely } else { Possible }, "");
+        } else if !was_prompt || side == Some(Side::Server) && last.silence >= LONG_SILENCE {
+            out.tell_ping(last.record, None, Possible, "DISCONNECT");
         } else if side.is_none() {
-            self.tell_ping(last.record, None, Possible, "DISCONNECT, or close_notify", out);
+            out.tell_ping(last.record, None, Possible, "DISCONNECT, or close_notify");
         } else if !is_exact {
             out.tell_disconnect(last.record, Possible, "a small message, or PINGREQ");
         } else if alerts_visible && side == Some(Side::Client) {
@@ -78,15 +87,6 @@ impl Exchange {
                 out.tell(held.record, Reading::Publish, Possible, OR_SUBSCRIBE);
             }
         }
-    }
-}
-
-impl<S: Sink> Output<'_, S> {
-    pub(super) fn tell_disconnect(&mut self, record: Record, confidence: Confidence, or: &'static str) {
-        self.tell(record, Reading::Disconnect, confidence, or);
-        let confidence = if self.is_certain { confidence } else { Possible };
-        let mark = Mark { at: record.at, basis: Basis::Inferred(confidence) };
-        self.facts.disconnect[record.by].get_or_insert(mark);
     }
 }
 

@@ -1,54 +1,57 @@
 //! The session behind CONNACK: which record of the client an answer of the server belongs to, and what both are by that.
 
-use super::acks::{self, Half, MAX_RUN, Meaning, Open};
+use super::acks::{MAX_RUN, Open};
 use super::{Output, Reading, Record};
 use crate::evidence::Confidence::{Likely, Possible};
 use crate::mqtt::Sink;
-use crate::mqtt::codes::{PacketType, Version};
+use crate::mqtt::codes::Version;
 use crate::net::{PerSide, Side};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The most records that wait for their answer.
-const MAX_HELD: usize = 64;
+pub(super) const MAX_HELD: usize = 64;
+/// The most messages of the server that are thought to wait for an acknowledgement.
+const MAX_PUSHES: u32 = 64;
 /// The most records of two bytes that wait for theirs.
-const MAX_TWOS: usize = 8;
+pub(super) const MAX_TWOS: usize = 8;
 /// PINGREQ, PINGRESP, a bare DISCONNECT, an alert.
 pub(super) const TWO: u32 = 2;
 /// A DISCONNECT of 5.0 with a reason only: nothing else has three bytes.
 const THREE: u32 = 3;
 /// PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK before 5.0.
-const FOUR: u32 = 4;
+pub(super) const FOUR: u32 = 4;
 /// Two records so close are of one thought: DISCONNECT and close_notify.
 pub(super) const PROMPT: Duration = Duration::from_secs(1);
-/// A peer of QoS 2 answers PUBREC with PUBREL at once.
-const SETTLED: Duration = Duration::from_millis(20);
 /// The least time that a server is given for its answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// From here on a record was cut by TLS itself (RFC 8446, 5.1: 2^14), and the next one goes on with its packet.
 const FULL_RECORD: u32 = 16_384;
 /// A message of this length cannot well be a SUBSCRIBE.
-const LARGE: u32 = 1024;
+pub(super) const LARGE: u32 = 1024;
 /// Sizes that are remembered.
 const MAX_SIZES: usize = 8;
 
 pub(super) const OR_SUBSCRIBE: &str = "SUBSCRIBE, if its answer shares a record with a message or is missing";
-const OR_ACK_OF_QOS_2: &str = "another step of QoS 1 or 2";
 
 /// What is asked and not answered.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     pub(super) version: Option<Version>,
-    /// For how long an answer may come.
-    patience: Duration,
+    /// How long the server took for its first answer.
+    pub(super) latency: Duration,
+    /// How long the client took to go on after it; beside the server that is a round trip at least.
+    pub(super) reaction: Option<Duration>,
     /// The client's records that may be answered, in their order.
     pub(super) held: VecDeque<Held>,
     /// Records of the length of an acknowledgement that are not explained yet.
-    run: Vec<Record>,
-    up_half: Half,
-    down_half: Half,
-    /// Messages of the server that the client may acknowledge.
-    down: u32,
+    pub(super) run: Vec<Waiting>,
+    /// What was open in front of the run; the client's messages are counted in `held`.
+    pub(super) open: Open,
+    /// Messages of the server since the last record of the run.
+    pub(super) new_down: u32,
+    /// What is open is one of several possibilities.
+    pub(super) is_guess: bool,
     /// The client's records of two bytes that are not answered.
     pub(super) twos: Vec<Two>,
     /// A record of two bytes and the server's answer of two.
@@ -56,12 +59,13 @@ pub(super) struct Exchange {
     /// The server's last message, while it may be its farewell.
     pub(super) last_push: Option<Record>,
     /// The lengths of the SUBSCRIBE packets.
-    subscribes: Vec<u32>,
+    pub(super) subscribes: Vec<u32>,
     /// The lengths of messages that are known to be some.
-    sizes: PerSide<VecDeque<u32>>,
-    previous: Option<Record>,
-    /// A side has closed.
-    is_closing: bool,
+    pub(super) sizes: PerSide<VecDeque<u32>>,
+    pub(super) previous: Option<Record>,
+    /// The last record that is no ping, no bare DISCONNECT and no alert.
+    pub(super) last_word: Option<Record>,
+    pub(super) server_closed: bool,
 }
 
 /// A record that waits for its answer.
@@ -69,7 +73,15 @@ pub(super) struct Exchange {
 pub(super) struct Held {
     pub(super) record: Record,
     /// A record came since that may hold a SUBACK and a message.
-    doubtful: bool,
+    pub(super) doubtful: bool,
+}
+
+/// A record of the length of an acknowledgement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) record: Record,
+    /// Messages of the server since the one before it.
+    pub(super) new_down: u32,
 }
 
 /// A record of two bytes.
@@ -78,41 +90,67 @@ pub(super) struct Two {
     pub(super) record: Record,
     /// The client went on afterwards: this was no farewell.
     pub(super) is_ping: bool,
+    /// For so long nobody had spoken.
+    pub(super) silence: Duration,
 }
 
 impl Exchange {
-    /// The server took so long for its first answer.
-    pub(super) fn expect_answers_after(&mut self, latency: Duration) {
-        self.patience = latency.saturating_mul(8);
+    /// The server accepted, and took so long for that.
+    pub(super) fn begin(&mut self, connack: Record, latency: Duration) {
+        self.latency = latency;
+        self.previous = Some(connack);
+        self.reaction = None;
     }
 
     pub(super) fn handle(&mut self, record: Record, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let previous = self.previous.replace(record);
+        if let (Some(previous), Side::Client) = (previous, record.by) {
+            self.reaction.get_or_insert(record.at.at.since(previous.at.at));
+        }
+        if !record.len.is(TWO) {
+            self.last_word = Some(record);
+        }
         if is_continuation(previous, record) {
-            return;
+            return self.lengthen(record);
         }
         self.settle_push(false, out);
         self.settle_pair(record, out);
         if !record.len.is_exact() {
             return self.vague(record, out);
         }
+        let silence = previous.map(|previous| record.at.at.since(previous.at.at)).unwrap_or_default();
         match (record.by, record.len.min) {
-            (Side::Client, TWO) => self.client_two(record, out),
+            // Behind the server's farewell it can only be the client's close_notify.
+            (Side::Client, TWO) if self.server_closed && !alerts_visible => {}
+            (Side::Client, TWO) => self.client_two(record, silence, out),
             (Side::Server, TWO) => self.server_two(record, alerts_visible, out),
             (_, THREE) => self.disconnect(record, out),
             (_, FOUR) => self.ack(record, out),
             // With a reason; a SUBACK of one filter has one byte more.
             (_, 5) if self.version == Some(Version::V5_0) => self.ack(record, out),
-            (Side::Client, 6) if self.version == Some(Version::V5_0) && self.down > 0 => self.ack(record, out),
+            (Side::Client, 6) if self.version == Some(Version::V5_0) && self.has_down() => self.ack(record, out),
             (Side::Client, _) => self.request(record, out),
             (Side::Server, _) if self.suback(record, out) => {}
             (Side::Server, _) => self.push(record, out),
         }
     }
 
+    /// A record goes on with the packet of the one before it.
+    fn lengthen(&mut self, record: Record) {
+        let open = match record.by {
+            Side::Client => self.held.back_mut().map(|held| &mut held.record),
+            Side::Server => self.last_push.as_mut(),
+        };
+        if let Some(open) = open {
+            open.at = record.at;
+            open.len.min = open.len.min.saturating_add(record.len.min);
+            open.len.max = open.len.max.saturating_add(record.len.max);
+        }
+    }
+
     /// A record of the client that may be answered: PUBLISH, SUBSCRIBE, UNSUBSCRIBE.
     fn request(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        self.settle_run(Some(record), out);
+        self.settle_run(record, out);
         self.settle_old(record, out);
         for two in &mut self.twos {
             two.is_ping = true;
@@ -126,19 +164,18 @@ impl Exchange {
         self.held.push_back(Held { record, doubtful: false });
     }
 
-    fn client_two(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        self.settle_run(Some(record), out);
+    fn client_two(&mut self, record: Record, silence: Duration, out: &mut Output<'_, impl Sink>) {
         self.settle_old(record, out);
         if self.twos.len() == MAX_TWOS {
             let oldest = self.twos.remove(0).record;
-            self.tell_ping(oldest, None, Likely, "", out);
+            out.tell_ping(oldest, None, Likely, "");
         }
-        self.twos.push(Two { record, is_ping: false });
+        self.twos.push(Two { record, is_ping: false, silence });
     }
 
     /// A server says two bytes in answer to a ping, or as an alert.
     fn server_two(&mut self, record: Record, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
-        self.settle_run(Some(record), out);
+        self.settle_run(record, out);
         let is_farewell = !alerts_visible && self.twos.len() > 1 && !self.twos.iter().any(|two| two.is_ping);
         if is_farewell || self.twos.is_empty() {
             return;
@@ -153,32 +190,32 @@ impl Exchange {
 
     /// A ping was answered: all that stands before it and needed an answer would have got it.
     fn answered_ping(&mut self, asked: Record, answer: Record, out: &mut Output<'_, impl Sink>) {
-        while let Some(held) = self.held.front().copied().filter(|held| held.record.at <= asked.at) {
-            self.held.pop_front();
+        while self.run.is_empty()
+            && let Some(held) = self.held.pop_front_if(|held| held.record.at <= asked.at)
+        {
             self.tell_unanswered(held, out);
         }
-        self.tell_ping(asked, Some(answer), Likely, "", out);
+        out.tell_ping(asked, Some(answer), Likely, "");
     }
 
     fn disconnect(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        self.settle_run(Some(record), out);
+        self.settle_run(record, out);
         let is_possible = matches!(self.version, None | Some(Version::V5_0));
         let confidence = if is_possible { Likely } else { Possible };
         out.tell_disconnect(record, confidence, "");
     }
 
     fn ack(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        if self.run.last().is_some_and(|last| record.at.at.since(last.at.at) >= PATIENCE) {
-            self.settle_run(Some(record), out);
+        self.settle_run(record, out);
+        if self.run.len() == MAX_RUN {
+            self.shorten_run(out);
         }
-        self.run.push(record);
+        let new_down = std::mem::take(&mut self.new_down);
+        self.run.push(Waiting { record, new_down });
         if record.by == Side::Client {
             for two in &mut self.twos {
                 two.is_ping = true;
             }
-        }
-        if self.run.len() == MAX_RUN {
-            self.explain_run(false, out);
         }
     }
 
@@ -186,11 +223,11 @@ impl Exchange {
     fn suback(&mut self, record: Record, out: &mut Output<'_, impl Sink>) -> bool {
         let is_v5 = self.version == Some(Version::V5_0);
         let header = if is_v5 { 5 } else { 4 };
-        let filters = record.len.min - header;
-        if record.len.min <= header || filters > 8 {
+        let filters = record.len.min.saturating_sub(header);
+        if !(1..=8).contains(&filters) {
             return false;
         }
-        self.settle_run(Some(record), out);
+        self.settle_run(record, out);
         self.settle_old(record, out);
         // Two bytes of length, at least one of text and the options for each filter.
         let least = header + 4 * filters;
@@ -211,7 +248,7 @@ impl Exchange {
         let asked_sure = if candidates > 1 { Possible } else { sure };
         out.tell(asked.record, Reading::Subscribe, asked_sure, asked_or);
         out.tell(record, Reading::Suback { filters }, sure, answer_or);
-        if sure == Likely {
+        if sure == Likely && out.is_certain {
             out.facts.first_ack.get_or_insert((asked.record.at, record.at));
         }
         if self.subscribes.len() < MAX_SIZES {
@@ -221,10 +258,10 @@ impl Exchange {
     }
 
     /// A record of the server that answers nothing: a message.
-    fn push(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        self.settle_run(Some(record), out);
+    pub(super) fn push(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
+        self.settle_run(record, out);
         self.settle_old(record, out);
-        self.down = self.down.saturating_add(1).min(MAX_HELD as u32);
+        self.new_down = self.new_down.saturating_add(1).min(MAX_PUSHES);
         let echoes = self.held.iter().any(|held| held.record.len == record.len);
         if !echoes && !self.is_known(record) {
             for held in &mut self.held {
@@ -264,83 +301,8 @@ impl Exchange {
         }
     }
 
-    /// The acknowledgements so far are explained, if no more can belong to them.
-    fn settle_run(&mut self, next: Option<Record>, out: &mut Output<'_, impl Sink>) {
-        let Some(last) = self.run.last() else { return };
-        if next.is_none_or(|next| next.at.at.since(last.at.at) >= SETTLED) {
-            self.explain_run(true, out);
-        }
-    }
-
-    /// Everything that waits is told as well as it can be; see [`super::closing`].
-    pub(super) fn explain_rest(&mut self, out: &mut Output<'_, impl Sink>) {
-        self.is_closing = true;
-        self.settle_run(None, out);
-    }
-
-    /// Tells the acknowledgements that wait; `is_settled`: the client had the time to go on with QoS 2.
-    fn explain_run(&mut self, is_settled: bool, out: &mut Output<'_, impl Sink>) {
-        let run = std::mem::take(&mut self.run);
-        let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
-        let is_settled = is_settled || last.at.at.since(first.at.at) >= SETTLED;
-        let waiting = self.held.iter().filter(|held| held.record.at <= last.at).count();
-        let up = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let open = Open { up, down: self.down, up_half: self.up_half, down_half: self.down_half };
-        let sides: Vec<_> = run.iter().map(|record| record.by).collect();
-        let (meanings, after) = acks::explain(&sides, open);
-        (self.down, self.up_half, self.down_half) = (after.down, after.up_half, after.down_half);
-        for (record, meaning) in run.into_iter().zip(meanings) {
-            let (kind, is_only) = match meaning {
-                Meaning::Only(kind) => (kind, is_settled),
-                Meaning::OneOf(kind) => (kind, false),
-                Meaning::None => {
-                    self.tell_unexplained(record, out);
-                    continue;
-                }
-            };
-            self.tell_ack(record, kind, is_only, out);
-        }
-    }
-
-    fn tell_ack(&mut self, record: Record, kind: PacketType, is_only: bool, out: &mut Output<'_, impl Sink>) {
-        let confidence = if is_only { Likely } else { Possible };
-        let or = if is_only { "" } else { OR_ACK_OF_QOS_2 };
-        let answers = record.by == Side::Server && matches!(kind, PacketType::PUBACK | PacketType::PUBREC);
-        let Some(held) = self.held.pop_front_if(|_| answers) else {
-            return out.tell(record, Reading::Ack(kind), confidence, or);
-        };
-        // The UNSUBSCRIBE of the same filters is as long as their SUBSCRIBE without the byte of options.
-        let is_unsubscribe = kind == PacketType::PUBACK
-            && self.subscribes.contains(&(held.record.len.min + 1))
-            && !self.is_known(held.record);
-        if is_unsubscribe {
-            out.tell(held.record, Reading::Unsubscribe, Possible, "PUBLISH of QoS 1");
-            return out.tell(record, Reading::Unsuback, Possible, "PUBACK");
-        }
-        out.tell(held.record, Reading::AcknowledgedPublish, Likely, "");
-        out.tell(record, Reading::Ack(kind), confidence, or);
-        self.remember(held.record);
-        out.facts.first_ack.get_or_insert((held.record.at, record.at));
-        out.facts.ack_latency.client.add(record.at.at.since(held.record.at.at));
-    }
-
-    /// A record of the length of an acknowledgement for which nothing waits.
-    fn tell_unexplained(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        match (record.by, self.version) {
-            // The last word, where nothing was to be acknowledged.
-            (_, Some(Version::V5_0)) if self.is_closing && self.previous == Some(record) => {
-                out.tell_disconnect(record, Likely, "");
-            }
-            (_, Some(Version::V5_0)) => out.tell_disconnect(record, Possible, "an acknowledgement"),
-            (Side::Client, Some(_)) => {
-                out.tell(record, Reading::Pingreq, Possible, "PINGREQ and DISCONNECT in one record");
-            }
-            _ => out.tell(record, Reading::Ack(PacketType::PUBACK), Possible, OR_ACK_OF_QOS_2),
-        }
-    }
-
     /// Records whose answer would have come by now are messages of QoS 0.
-    fn settle_old(&mut self, now: Record, out: &mut Output<'_, impl Sink>) {
+    pub(super) fn settle_old(&mut self, now: Record, out: &mut Output<'_, impl Sink>) {
         let patience = self.patience();
         while self.run.is_empty()
             && let Some(held) = self.held.pop_front_if(|held| now.at.at.since(held.record.at.at) >= patience)
@@ -350,7 +312,7 @@ impl Exchange {
     }
 
     pub(super) fn patience(&self) -> Duration {
-        self.patience.max(PATIENCE)
+        self.latency.saturating_mul(8).max(PATIENCE)
     }
 
     /// A record that the server did not answer, though it had the time: a SUBSCRIBE it would have answered.
@@ -364,79 +326,12 @@ impl Exchange {
         }
     }
 
-    pub(super) fn tell_ping(
-        &self,
-        asked: Record,
-        answer: Option<Record>,
-        confidence: crate::evidence::Confidence,
-        or: &'static str,
-        out: &mut Output<'_, impl Sink>,
-    ) {
-        out.tell(asked, Reading::Pingreq, confidence, or);
-        let is_likely = confidence == Likely;
-        if is_likely {
-            out.facts.pings.request(asked.at);
-        }
-        if let Some(answer) = answer {
-            out.tell(answer, Reading::Pingresp, confidence, or);
-            if is_likely {
-                out.facts.pings.answer(answer.at);
-            }
-        }
-    }
-
-    /// With CBC suites only ranges are known: large records are messages, the small ones cannot be told apart.
-    fn vague(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        let is_small = record.len.min <= FOUR;
-        match record.by {
-            Side::Client => {
-                for two in &mut self.twos {
-                    two.is_ping = true;
-                }
-                if is_small && self.twos.len() < MAX_TWOS {
-                    self.twos.push(Two { record, is_ping: false });
-                } else {
-                    self.settle_old(record, out);
-                    self.held.push_back(Held { record, doubtful: false });
-                    if self.held.len() > MAX_HELD {
-                        self.held.pop_front().into_iter().for_each(|held| self.tell_unanswered(held, out));
-                    }
-                }
-            }
-            Side::Server if is_small => self.vague_answer(record, out),
-            Side::Server => self.push(record, out),
-        }
-    }
-
-    /// A small answer belongs to the first record that has none.
-    fn vague_answer(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
-        let two = self.twos.first().map(|two| two.record);
-        let held = self.held.front().map(|held| held.record);
-        match (two, held) {
-            (Some(asked), held) if held.is_none_or(|held| asked.at < held.at) => {
-                self.twos.remove(0);
-                self.tell_ping(asked, Some(record), Possible, "a small message, and its acknowledgement", out);
-            }
-            (_, Some(asked)) => {
-                self.held.pop_front();
-                if asked.len.min >= LARGE || self.is_known(asked) {
-                    self.remember(asked);
-                    out.tell(asked, Reading::AcknowledgedPublish, Likely, "");
-                } else {
-                    out.tell(asked, Reading::AcknowledgedPublish, Possible, "SUBSCRIBE or UNSUBSCRIBE");
-                }
-                out.tell(record, Reading::Ack(PacketType::PUBACK), Possible, "SUBACK, UNSUBACK or PUBREC");
-            }
-            _ => out.tell(record, Reading::Publish, Possible, "an acknowledgement"),
-        }
-    }
-
     /// Whether a record has the length of a message that this side sent before.
-    fn is_known(&self, record: Record) -> bool {
+    pub(super) fn is_known(&self, record: Record) -> bool {
         self.sizes[record.by].contains(&record.len.max)
     }
 
-    fn remember(&mut self, record: Record) {
+    pub(super) fn remember(&mut self, record: Record) {
         if self.is_known(record) {
             return;
         }

@@ -10,13 +10,15 @@ mod acks;
 mod closing;
 mod exchange;
 mod reading;
+mod run;
+mod vague;
 
 pub use reading::{Inference, Reading};
 
 use super::Sink;
 use super::codes::{PacketType, Version};
 use super::event::Event;
-use super::facts::Facts;
+use super::facts::{Facts, Mark};
 use super::session::Entry;
 use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::evidence::{Basis, Seen};
@@ -61,12 +63,16 @@ const MIN_CONNACK_V5: u32 = 5;
 const SURE_CONNACK_V5: u32 = 16;
 /// Longer first records of a server are hardly a CONNACK.
 const MAX_CONNACK: u32 = 64;
+/// Still longer ones are a ticket of TLS that was not told apart.
+const MIN_TICKET: u32 = 160;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Record {
     by: Side,
     len: PlaintextLen,
+    began: Moment,
+    /// When it was complete, with the records that go on with its packet.
     at: Moment,
 }
 
@@ -119,7 +125,7 @@ impl Inferrer {
         // Alerts are visible in every version that has CBC suites.
         self.alerts_visible |= !len.is_exact();
         facts.log.add(Entry { by: side, len, at });
-        let record = Record { by: side, len, at };
+        let record = Record { by: side, len, began: at, at };
         let mut out = Output { facts, sink, is_certain: !self.has_gap };
         match (self.phase, side) {
             (Phase::Begin, _) if out.facts.gaps.client > 0 => {
@@ -170,14 +176,14 @@ impl Inferrer {
     /// The server's first packet must be CONNACK (3.2), or AUTH in an extended authentication of 5.0.
     fn connack(&mut self, record: Record, out: &mut Output<'_, impl Sink>) {
         let len = record.len;
-        if len.max < CONNACK_V3 {
-            // An alert: the server refuses.
+        // An alert: the server refuses. A ticket: it has not spoken yet.
+        if len.max < CONNACK_V3 || len.min >= MIN_TICKET {
             return;
         }
         self.phase = Phase::Connected;
         out.facts.note_server(record.at);
         if let Some(asked) = out.facts.connect_at {
-            self.exchange.expect_answers_after(record.at.at.since(asked.at));
+            self.exchange.begin(record, record.at.at.since(asked.at));
         }
         let is_alone = out.facts.sent_before_connack == 0;
         let (confidence, or) = match len.min {
@@ -187,7 +193,8 @@ impl Inferrer {
         };
         if len.is(CONNACK_V3) {
             self.exchange.version = Some(Version::V3_1_1);
-            out.facts.note_version(Version::V3_1_1, Basis::Inferred(if out.is_certain { Likely } else { Possible }));
+            // 3.1, which few speak any more, answers alike.
+            out.facts.note_version(Version::V3_1_1, Basis::Inferred(Possible));
         } else if len.min >= MIN_CONNACK_V5 && is_alone {
             let is_sure = len.max <= SURE_CONNACK_V5 && out.is_certain;
             self.exchange.version = Some(Version::V5_0);
@@ -208,15 +215,40 @@ struct Output<'a, S> {
 impl<S: Sink> Output<'_, S> {
     /// Tells what a record is taken for, and what it could be as well.
     fn tell(&mut self, record: Record, reading: Reading, confidence: Confidence, or: &'static str) {
-        let confidence = if self.is_certain { confidence } else { Possible };
+        let confidence = self.capped(confidence);
         let basis = Basis::Inferred(confidence);
         if confidence >= Likely {
             self.facts.packets[record.by].count(reading.kind());
         } else if reading.kind() == PacketType::PUBLISH {
             self.facts.publishes_told = false;
         }
-        let seen = Seen { began: record.at, ended: record.at, by: record.by, basis };
+        let seen = Seen { began: record.began, ended: record.at, by: record.by, basis };
         let inference = Inference { reading, len: record.len, confidence, or };
         self.sink.event(seen, Event::Inferred(inference));
+    }
+    /// The confidence that a reading can have in this capture.
+    fn capped(&self, confidence: Confidence) -> Confidence {
+        if self.is_certain { confidence } else { Possible }
+    }
+
+    fn tell_disconnect(&mut self, record: Record, confidence: Confidence, or: &'static str) {
+        self.tell(record, Reading::Disconnect, confidence, or);
+        let confidence = self.capped(confidence);
+        let mark = Mark { at: record.at, basis: Basis::Inferred(confidence) };
+        self.facts.disconnect[record.by].get_or_insert(mark);
+    }
+
+    /// Tells a ping and its answer, if there was one.
+    fn tell_ping(&mut self, asked: Record, answer: Option<Record>, confidence: Confidence, or: &'static str) {
+        let confidence = self.capped(confidence);
+        self.tell(asked, Reading::Pingreq, confidence, or);
+        if confidence == Likely {
+            self.facts.pings.request(asked.at);
+        }
+        let Some(answer) = answer else { return };
+        self.tell(answer, Reading::Pingresp, confidence, or);
+        if confidence == Likely {
+            self.facts.pings.answer(answer.at);
+        }
     }
 }

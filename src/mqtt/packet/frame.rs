@@ -41,6 +41,9 @@ pub(in crate::mqtt) struct Keep {
     pub(in crate::mqtt) payload: usize,
 }
 
+/// A buffer that once was larger goes back to so many bytes.
+const IDLE_BUFFER: usize = 4096;
+
 /// The framer of one side.
 #[derive(Debug, Default)]
 pub(in crate::mqtt) struct Framer {
@@ -85,6 +88,7 @@ impl Framer {
                 return Some(Ok(header.frame(body, began)));
             }
             self.body.clear();
+            self.body.shrink_to(IDLE_BUFFER);
             self.open = Some(Open { header, came: 0 });
         }
         self.fill(data, version, keep).then_some(())?;

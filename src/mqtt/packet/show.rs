@@ -82,7 +82,10 @@ impl Display for Publish {
         if let Some(id) = self.packet_id {
             write!(f, ", packet id {id}")?;
         }
-        write!(f, ", {} bytes", self.payload_length)?;
+        match self.payload_length {
+            1 => f.write_str(", 1 byte")?,
+            length => write!(f, ", {length} bytes")?,
+        }
         if self.retain {
             f.write_str(", retain")?;
         }

@@ -12,7 +12,7 @@ mod style;
 
 use super::format::Format;
 use super::model::{Capture, Connection, Event, Group, Outcome, Severity, Summary};
-use layout::Page;
+use layout::{Line, Page};
 use overview::Slowest;
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -182,6 +182,19 @@ impl Format for Text {
             Pace::AtOnce => self.tell(connection, &mut Page::new(out, &self.options))?,
         }
         Ok(())
+    }
+
+    fn happened(&mut self, who: &str, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        let page = &mut Page::new(out, &self.options);
+        self.stand_apart(Last::Line, page)?;
+        events::as_it_happens(who, event, page)
+    }
+
+    fn provisional(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
+        let page = &mut Page::new(out, &self.options);
+        self.stand_apart(Last::Block, page)?;
+        page.line(&Line::new().put(style::DIM, "Not over yet; so far:"))?;
+        block::in_full(connection, &self.options, &mut self.legend, page)
     }
 
     fn finish(

@@ -1,0 +1,66 @@
+//! Whether the interfaces are still there. Some systems tell a capture when its interface goes down, others (Linux) do not.
+
+use crate::source::live::is_up;
+use std::time::{Duration, Instant};
+
+/// How often a silent interface is looked after.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// The interfaces of a capture.
+pub(super) struct Links {
+    links: Vec<(String, State)>,
+    next: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Up,
+    /// Down; its capture still waits.
+    Down,
+    /// Gone; its capture has said so.
+    Gone,
+}
+
+/// What became of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    WentDown,
+    CameBack,
+}
+
+impl Links {
+    pub(super) fn new(names: &[String], now: Instant) -> Self {
+        Self { links: names.iter().map(|name| (name.clone(), State::Up)).collect(), next: now + EVERY }
+    }
+
+    /// The capture says that its interface is gone; whether that is news.
+    pub(super) fn lose(&mut self, interface: usize) -> bool {
+        let link = self.links.get_mut(interface);
+        link.is_some_and(|(_, state)| std::mem::replace(state, State::Gone) == State::Up)
+    }
+
+    /// The capture says that its interface is back.
+    pub(super) fn find(&mut self, interface: usize) {
+        if let Some((_, state)) = self.links.get_mut(interface) {
+            *state = State::Up;
+        }
+    }
+
+    /// Looks after the interfaces, if it is time to. To be called while nothing comes: what brings frames is up.
+    pub(super) fn poll(&mut self, now: Instant) -> Vec<(usize, Change)> {
+        if now < self.next {
+            return Vec::new();
+        }
+        self.next = now + EVERY;
+        let check = |(index, (name, state)): (usize, &mut (String, State))| {
+            let change = match (*state, is_up(name)) {
+                (State::Up, false) => (State::Down, Change::WentDown),
+                (State::Down, true) => (State::Up, Change::CameBack),
+                _ => return None,
+            };
+            *state = change.0;
+            Some((index, change.1))
+        };
+        self.links.iter_mut().enumerate().filter_map(check).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! When nothing comes: a short look without the filter, and at the end a word on what was seen instead and what to try.
+
+use crate::analyze::filter_text;
+use crate::analyzer::Analyzer;
+use crate::cli::SelectionArgs;
+use crate::decode::{Decoder, DnsMessage, Interest, Limits, Rcode, SkipCounts};
+use crate::diagnosis::Service;
+use crate::frame::Frame;
+use crate::report::{escape, units};
+use std::time::{Duration, Instant};
+
+/// So long without a frame, and it is time to look what else there is.
+const SILENT: Duration = Duration::from_secs(5);
+/// How long to look.
+const LOOK: Duration = Duration::from_secs(2);
+/// How many ports and names are told.
+const TOLD: usize = 5;
+
+/// Watches for silence, and looks.
+pub(super) struct Silence {
+    state: State,
+    decoder: Decoder,
+    frames: u64,
+    looked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting(Instant),
+    Looking(Instant),
+    Done,
+}
+
+/// What to do with the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Off,
+    On,
+}
+
+impl Silence {
+    pub(super) fn new(interest: Interest, started: Instant, duration: Option<Duration>) -> Self {
+        // A short capture is looked at in its second half.
+        let wait = duration.map_or(SILENT, |duration| SILENT.min(duration / 2));
+        let decoder = Decoder::new(interest, Limits::default());
+        Self { state: State::Waiting(started + wait), decoder, frames: 0, looked: false }
+    }
+
+    /// Whether the filter is to be turned, now that so many frames of interest have come.
+    pub(super) fn turn(&mut self, now: Instant, frames: u64) -> Option<Turn> {
+        match self.state {
+            State::Waiting(_) if frames > 0 => {
+                self.state = State::Done;
+                None
+            }
+            State::Waiting(until) if now >= until => {
+                self.state = State::Looking(now + LOOK);
+                self.looked = true;
+                Some(Turn::Off)
+            }
+            State::Looking(until) if now >= until || frames > 0 => {
+                self.state = State::Done;
+                Some(Turn::On)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a frame that came while the filter was off, and that it would have kept away.
+    pub(super) fn look_at(&mut self, frame: &Frame<'_>) {
+        self.frames += 1;
+        self.decoder.decode(frame);
+    }
+
+    /// What to tell a user who saw no connection.
+    pub(super) fn sentences(&self, analyzer: &Analyzer, surroundings: &Surroundings<'_>) -> Vec<String> {
+        let Surroundings { interfaces, selection, route } = *surroundings;
+        let names = interfaces.join(" and ");
+        let mut sentences = vec![format!("no connection was seen on {names} ({})", filter_text(selection))];
+        let mut tell = |sentence: Option<String>| sentences.extend(sentence);
+        tell(self.looked.then(|| self.seen_instead()));
+        let attempts = analyzer.skipped().ipv6_attempts() + self.skipped().ipv6_attempts();
+        tell((attempts > 0).then(|| {
+            let attempts = units::counted(attempts, "attempt");
+            format!("{attempts} to connect over IPv6 to the same port: try --ipv6")
+        }));
+        sentences.extend(unresolved(analyzer));
+        sentences.extend(elsewhere(interfaces, route));
+        if self.looked && self.frames == 0 {
+            sentences.push(
+                "is the device's traffic on another interface (iotcap interfaces), or on another machine?".to_owned(),
+            );
+        }
+        sentences
+    }
+
+    fn skipped(&self) -> &SkipCounts {
+        self.decoder.skipped()
+    }
+
+    fn seen_instead(&self) -> String {
+        if self.frames == 0 {
+            return "without the filter nothing came either: the interface is silent".to_owned();
+        }
+        let frames = units::counted(self.frames, "frame");
+        let ports = self.skipped().other_ports(TOLD);
+        if ports.is_empty() {
+            return format!("without the filter {frames} came, none of them TCP");
+        }
+        let told: Vec<_> = ports.iter().map(|(port, frames)| format!("{port} ({})", units::count(*frames))).collect();
+        let likely = [443, 1883, 8884, 8443].iter().find(|port| ports.iter().any(|(seen, _)| seen == *port));
+        let hint = likely.map_or(String::new(), |port| format!("; is it MQTT on {port}? Try -p {port}"));
+        format!("without the filter {frames} came, on TCP ports {}{hint}", told.join(", "))
+    }
+}
+
+/// What a hint depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) interfaces: &'a [String],
+    pub(super) selection: &'a SelectionArgs,
+    /// The interface that carries the default route.
+    pub(super) route: Option<&'a str>,
+}
+
+fn elsewhere(interfaces: &[String], route: Option<&str>) -> Option<String> {
+    let route = route?;
+    let covered = interfaces.iter().any(|name| name == route || name == crate::source::live::ANY);
+    (!covered).then(|| format!("the default route goes over {route}: try -i {route}"))
+}
+
+/// Names of brokers that were asked for in vain.
+fn unresolved(analyzer: &Analyzer) -> Vec<String> {
+    let names = analyzer.names();
+    let mut told: Vec<String> = Vec::new();
+    let failed = names.answers().map(|resolution| &resolution.answer).filter(|answer| answer.addresses.is_empty());
+    for (message, answered) in names.unanswered().map(|m| (m, false)).chain(failed.map(|m| (m, true))) {
+        let Some(name) = broker_name(message) else { continue };
+        let what = match (answered, message.rcode) {
+            (false, _) => "has not been answered",
+            (true, Rcode::NAME_ERROR) => "was answered with: no such name",
+            (true, Rcode::NO_ERROR) => continue,
+            (true, _) => "was answered with an error",
+        };
+        let sentence = format!("the question for {} {what}: the client does not know where to go", escape(name));
+        if !told.contains(&sentence) && told.len() < TOLD {
+            told.push(sentence);
+        }
+    }
+    told
+}
+
+/// The name that was asked for, if it looks like a broker's.
+fn broker_name(message: &DnsMessage) -> Option<&str> {
+    let name = message.question.as_ref()?.name.as_str();
+    let lower = name.to_ascii_lowercase();
+    let likely = Service::of(name).is_some() || ["mqtt", "broker", "iot"].iter().any(|word| lower.contains(word));
+    likely.then_some(name)
+}

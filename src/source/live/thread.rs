@@ -1,0 +1,273 @@
+//! The thread that captures on one interface. It copies frames into batches and does nothing else; where no batch is free
+//! it waits, and the kernel keeps what comes, counts what it has no room for, and tells.
+
+use super::batch::Batch;
+use super::device::{self, FRACTION, Options};
+use super::error::words;
+use super::{Counters, News};
+use crate::frame::LinkType;
+use crate::time::Timestamp;
+use pcap::{Active, BreakLoop, Capture, Packet, Stat};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Batches of one interface that can be under way at once: some 16 MiB.
+pub(super) const BATCHES: usize = 64;
+/// How often it is tried to open an interface that went away.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The counters cost a system call and a file in /sys: they are asked for so often, and at the end.
+const ROUNDS_PER_COUNT: u64 = 16;
+
+/// What a thread is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Capture what the filter lets through.
+    Capture,
+    /// Capture everything for a while.
+    Look,
+    /// End.
+    Stop,
+}
+
+/// How a thread is told what to do, even while it waits for frames.
+pub(super) struct Control {
+    order: AtomicU8,
+    breaker: Mutex<BreakLoop>,
+}
+
+impl Control {
+    pub(super) fn new(capture: &mut Capture<Active>) -> Arc<Self> {
+        Arc::new(Self { order: AtomicU8::new(Order::Capture as u8), breaker: Mutex::new(capture.breakloop_handle()) })
+    }
+
+    /// Gives an order and wakes the thread.
+    pub(super) fn give(&self, order: Order) {
+        self.order.store(order as u8, Ordering::SeqCst);
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).breakloop();
+    }
+
+    fn order(&self) -> Order {
+        match self.order.load(Ordering::SeqCst) {
+            order if order == Order::Stop as u8 => Order::Stop,
+            order if order == Order::Look as u8 => Order::Look,
+            _ => Order::Capture,
+        }
+    }
+
+    fn replace_breaker(&self, capture: &mut Capture<Active>) {
+        *self.breaker.lock().unwrap_or_else(PoisonError::into_inner) = capture.breakloop_handle();
+    }
+}
+
+/// The state of a capture thread.
+pub(super) struct Worker {
+    pub(super) name: String,
+    pub(super) capture: Capture<Active>,
+    pub(super) control: Arc<Control>,
+    pub(super) options: Options,
+    pub(super) reopen: bool,
+    pub(super) filling: Filling,
+    pub(super) tally: Tally,
+    pub(super) rounds: u64,
+}
+
+impl Worker {
+    /// Captures until told to stop, or until the interface went away for good.
+    pub(super) fn run(mut self) {
+        let mut looking = false;
+        loop {
+            match self.control.order() {
+                Order::Stop => break,
+                order => {
+                    if looking != (order == Order::Look) {
+                        looking = order == Order::Look;
+                        self.set_filter(looking);
+                    }
+                }
+            }
+            match self.round() {
+                Ok(()) => {}
+                Err(message) if self.control.order() != Order::Stop => {
+                    self.filling.news(News::Lost { interface: self.filling.interface, message });
+                    if !self.reopen || !self.open_again() {
+                        break;
+                    }
+                    looking = false;
+                }
+                Err(_) => break,
+            }
+            if self.filling.nobody_listens {
+                break;
+            }
+        }
+        self.count();
+        self.filling.news(News::Over { interface: self.filling.interface });
+    }
+
+    /// Takes what the kernel has, or waits for something.
+    fn round(&mut self) -> Result<(), String> {
+        let Self { capture, filling, .. } = self;
+        let taken = capture.dispatch(None, |packet| filling.push(&packet));
+        filling.hand_over();
+        self.rounds += 1;
+        if self.rounds.is_multiple_of(ROUNDS_PER_COUNT) {
+            self.count();
+        }
+        match taken {
+            // A message that says nothing is what a thread gets that was woken.
+            Err(pcap::Error::PcapError(message)) if !message.is_empty() => Err(message),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn set_filter(&mut self, looking: bool) {
+        let filter = if looking { "" } else { self.options.filter.as_str() };
+        // It was compiled before, and an empty one always is.
+        if let Err(error) = self.capture.filter(filter, true) {
+            tracing::warn!(interface = self.name, error = words(error), "the filter could not be changed");
+        }
+        self.filling.unfiltered = looking;
+    }
+
+    fn count(&mut self) {
+        if let Ok(stat) = self.capture.stats()
+            && let Some(counters) = self.tally.add(stat)
+        {
+            self.filling.news(News::Counted { interface: self.filling.interface, counters });
+        }
+    }
+
+    /// Waits for the interface to come back; `false` where the capture is to end before it does.
+    fn open_again(&mut self) -> bool {
+        loop {
+            if self.control.order() == Order::Stop {
+                return false;
+            }
+            thread::park_timeout(RETRY);
+            if let Ok(mut capture) = device::open(&self.name, &self.options) {
+                self.control.replace_breaker(&mut capture);
+                self.filling.link_type = device::link_type(capture.get_datalink());
+                self.filling.unfiltered = false;
+                self.capture = capture;
+                self.tally.begin_anew();
+                self.filling.news(News::Back { interface: self.filling.interface });
+                return true;
+            }
+        }
+    }
+}
+
+/// The batch that is being filled, and where the next one comes from.
+pub(super) struct Filling {
+    pub(super) interface: usize,
+    pub(super) link_type: LinkType,
+    unfiltered: bool,
+    batch: Option<Batch>,
+    made: usize,
+    free: Receiver<Batch>,
+    out: SyncSender<News>,
+    nobody_listens: bool,
+}
+
+impl Filling {
+    pub(super) const fn new(
+        interface: usize,
+        link_type: LinkType,
+        free: Receiver<Batch>,
+        out: SyncSender<News>,
+    ) -> Self {
+        Self { interface, link_type, unfiltered: false, batch: None, made: 0, free, out, nobody_listens: false }
+    }
+
+    fn push(&mut self, packet: &Packet<'_>) {
+        if self.batch.as_ref().is_some_and(Batch::is_full) {
+            self.hand_over();
+        }
+        if self.batch.is_none() {
+            self.batch = self.empty_batch();
+        }
+        let Some(batch) = &mut self.batch else {
+            self.nobody_listens = true;
+            return;
+        };
+        batch.push(time(packet), packet.header.len, packet.data);
+    }
+
+    /// A batch that is free; a new one while there are few; or the next one that becomes free.
+    fn empty_batch(&mut self) -> Option<Batch> {
+        let mut batch = match self.free.try_recv() {
+            Ok(batch) => batch,
+            Err(TryRecvError::Empty) if self.made < BATCHES => {
+                self.made += 1;
+                Batch::new(self.interface, self.link_type)
+            }
+            Err(TryRecvError::Empty) => self.free.recv().ok()?,
+            Err(TryRecvError::Disconnected) => return None,
+        };
+        batch.clear();
+        (batch.link_type, batch.unfiltered) = (self.link_type, self.unfiltered);
+        Some(batch)
+    }
+
+    fn hand_over(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.news(News::Frames(batch));
+        }
+    }
+
+    fn news(&mut self, news: News) {
+        self.nobody_listens |= self.out.send(news).is_err();
+    }
+}
+
+#[expect(clippy::unnecessary_cast, reason = "these types differ between systems")]
+fn time(packet: &Packet<'_>) -> Timestamp {
+    let ts = packet.header.ts;
+    let fraction = (ts.tv_usec as i64).saturating_mul(FRACTION);
+    Timestamp::from_nanos((ts.tv_sec as i64).saturating_mul(1_000_000_000).saturating_add(fraction))
+}
+
+/// Adds libpcap's counters up: they are 32 bits wide and wrap, and begin anew with each opening.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    total: Counters,
+    last: (u32, u32),
+}
+
+impl Tally {
+    /// The new totals, if frames were dropped since they were last taken.
+    fn add(&mut self, Stat { dropped, if_dropped, .. }: Stat) -> Option<Counters> {
+        let since = (dropped.wrapping_sub(self.last.0), if_dropped.wrapping_sub(self.last.1));
+        self.last = (dropped, if_dropped);
+        self.total.kernel += u64::from(since.0);
+        self.total.interface += u64::from(since.1);
+        (since != (0, 0)).then_some(self.total)
+    }
+
+    const fn begin_anew(&mut self) {
+        self.last = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(dropped: u32, if_dropped: u32) -> Stat {
+        Stat { received: 0, dropped, if_dropped }
+    }
+
+    #[test]
+    fn counters_wrap_and_begin_anew() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.add(stat(0, 0)), None);
+        assert_eq!(tally.add(stat(u32::MAX, 2)).map(|c| (c.kernel, c.interface)), Some((u64::from(u32::MAX), 2)));
+        assert_eq!(tally.add(stat(4, 2)).map(|c| c.kernel), Some((1 << 32) + 4));
+        tally.begin_anew();
+        assert_eq!(tally.add(stat(1, 1)).map(|c| (c.kernel, c.interface)), Some(((1 << 32) + 5, 3)));
+    }
+}

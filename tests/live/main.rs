@@ -1,0 +1,338 @@
+//! Live capture on real interfaces, in network namespaces that each test makes for itself. Needs root and `ip`.
+#![cfg(all(feature = "live", target_os = "linux"))]
+
+#[path = "../captures/mod.rs"]
+mod captures;
+mod net;
+
+use net::{CLIENT, Net, Running, SERVER, Stream, can_run, finish};
+use nix::sys::signal::Signal;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+/// An authority, certificates of it, and one of nobody.
+struct Certificates(tempfile::TempDir);
+
+impl Certificates {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, pem: String| fs::write(folder.path().join(name), pem).unwrap();
+        let params = |name: &str, address: &str| {
+            let mut params = CertificateParams::new(vec![address.to_owned()]).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let authority = |name: &str| {
+            let mut params = params(name, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().unwrap();
+            let certificate = params.self_signed(&key).unwrap();
+            (certificate, Issuer::new(params, key))
+        };
+        let leaf = |name: &str, address: &str, issuer: &Issuer<'_, KeyPair>| {
+            let key = KeyPair::generate().unwrap();
+            write(&format!("{name}.pem"), params(name, address).signed_by(&key, issuer).unwrap().pem());
+            write(&format!("{name}.key"), key.serialize_pem());
+        };
+        let (certificate, ours) = authority("ca.test");
+        write("ca.pem", certificate.pem());
+        leaf("server", SERVER, &ours);
+        leaf("client", "client.test", &ours);
+        leaf("stranger", "stranger.test", &authority("other.test").1);
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// A mosquitto with mutual TLS beside the server, once it listens.
+fn mosquitto(net: &Net, certificates: &Certificates) -> Running {
+    let path = |name: &str| certificates.path(name).display().to_string();
+    let config = format!(
+        "listener 8883 {SERVER}\nallow_anonymous true\nuser root\nlog_type all\nrequire_certificate true\n\
+         cafile {}\ncertfile {}\nkeyfile {}\n",
+        path("ca.pem"),
+        path("server.pem"),
+        path("server.key")
+    );
+    fs::write(certificates.path("mosquitto.conf"), config).unwrap();
+    let program = if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
+    let mut command = net.at_server(program);
+    let mut running = Running::start(command.arg("-c").arg(certificates.path("mosquitto.conf")));
+    running.line(Stream::Error, " running");
+    running
+}
+
+/// Publishes one message with this certificate; the client's own view of it.
+fn publish(net: &Net, certificates: &Certificates, who: &str, version: &str) -> ExitStatus {
+    let mut command = net.at_client("mosquitto_pub");
+    command.args(["-h", SERVER, "-p", "8883", "-q", "1", "-t", "a/b", "-m", "hello"]);
+    command.arg("--cafile").arg(certificates.path("ca.pem"));
+    command.arg("--cert").arg(certificates.path(&format!("{who}.pem")));
+    command.arg("--key").arg(certificates.path(&format!("{who}.key")));
+    // The client's own option sets the lowest version only.
+    let config = certificates.path("openssl.cnf");
+    let lines = format!("openssl_conf=a\n[a]\nssl_conf=b\n[b]\nsystem_default=c\n[c]\nMaxProtocol=TLSv{version}\n");
+    fs::write(&config, lines).unwrap();
+    finish(command.env("OPENSSL_CONF", config)).status
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+#[test]
+fn the_verdict_agrees_with_the_client() {
+    if !can_run() || !captures::have("mosquitto") || !captures::have("mosquitto_pub") {
+        return;
+    }
+    let (net, certificates) = (Net::new(), Certificates::new());
+    let _broker = mosquitto(&net, &certificates);
+    let saved = certificates.path("saved.pcapng");
+    let arguments = ["-i", "en0", "--format", "jsonl", "-w", saved.to_str().unwrap()];
+    let mut capture = Running::capturing(&mut net.iotcap(&arguments));
+    let mut frames = 0;
+    for version in ["1.2", "1.3"] {
+        assert!(publish(&net, &certificates, "client", version).success());
+        let good = json(&capture.line(Stream::Out, "\"outcome\""));
+        assert_eq!(good["outcome"], "ok", "{version}: {good:#}");
+        assert_eq!(good["client"]["address"], CLIENT);
+        assert_eq!(good["tls"]["version"], version);
+
+        assert!(!publish(&net, &certificates, "stranger", version).success());
+        let refused = json(&capture.line(Stream::Out, "\"outcome\""));
+        assert_eq!(refused["outcome"], "failed", "{version}: {refused:#}");
+        assert_eq!(refused["closed"]["by"], "server", "{version}");
+        frames += good["frames"].as_u64().unwrap() + refused["frames"].as_u64().unwrap();
+    }
+    // The file can be read while the capture goes on.
+    if captures::have("tshark") {
+        let rows = captures::tshark(&saved, &[], "tcp", &["frame.number"]);
+        assert_eq!(rows.len() as u64, frames);
+    }
+    capture.signal(Signal::SIGINT);
+    let (status, out, error) = capture.wait();
+    assert!(status.success(), "{error}");
+    let last = json(out.lines().last().unwrap());
+    assert_eq!(last["summary"]["ok"], 2);
+    assert_eq!(last["summary"]["failed"], 2);
+    assert_eq!(last["capture"]["kind"], "live");
+    assert_eq!(last["capture"]["source"], "en0");
+    assert_eq!(last["capture"]["dropped"]["kernel"], 0);
+    assert_eq!(last["capture"]["frames_matched"].as_u64(), Some(frames));
+}
+
+#[test]
+fn steps_are_shown_while_the_connection_is_still_open() {
+    if !can_run() || !captures::have("mosquitto") || !captures::have("openssl") {
+        return;
+    }
+    let (net, certificates) = (Net::new(), Certificates::new());
+    let _broker = mosquitto(&net, &certificates);
+    let mut capture = Running::capturing(&mut net.iotcap(&["-i", "en0", "--events"]));
+    let mut client = net.at_client("openssl");
+    client
+        .args(["s_client", "-connect", &format!("{SERVER}:8883"), "-quiet", "-cert"])
+        .arg(certificates.path("client.pem"));
+    client.arg("-key").arg(certificates.path("client.key")).stdin(std::process::Stdio::piped());
+    let client = client.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    for step in ["syn ", "syn_ack", "established", "client_hello", "server_hello"] {
+        capture.line(Stream::Out, step);
+    }
+    capture.signal(Signal::SIGTERM);
+    let (_, out, _) = capture.wait();
+    assert!(out.contains("1 connection"), "{out}");
+    // Its input ends with it, and so it does.
+    drop(client.wait_with_output());
+}
+
+#[test]
+fn a_signal_ends_a_silent_capture_within_a_second() {
+    if !can_run() {
+        return;
+    }
+    for (signal, extra) in [(Signal::SIGTERM, None), (Signal::SIGINT, None), (Signal::SIGINT, Some("--immediate"))] {
+        let net = Net::new();
+        let arguments: Vec<_> = ["-i", "en0", "-i", "lo"].into_iter().chain(extra).collect();
+        let capture = Running::capturing(&mut net.iotcap(&arguments));
+        #[expect(clippy::disallowed_methods, reason = "the time that a user waits")]
+        let asked = Instant::now();
+        capture.signal(signal);
+        let (status, out, error) = capture.wait();
+        assert!(asked.elapsed() < Duration::from_secs(1), "{signal}: {:?}", asked.elapsed());
+        assert_eq!(status.code(), Some(0), "{error}");
+        assert!(out.contains("0 connections") && out.contains("captured on en0 lo"), "{out}");
+        assert!(error.contains("no connection was seen on en0 and lo"), "{error}");
+    }
+}
+
+#[test]
+fn nothing_of_root_is_left_once_it_captures() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let sudo = [("SUDO_UID", "4711"), ("SUDO_GID", "4712"), ("SUDO_USER", "caller")];
+    let cases = [(&["-i", "en0", "-v"][..], &sudo[..0], "65534"), (&["-i", "en0", "-v"], &sudo, "4711")];
+    for (arguments, environment, uid) in cases {
+        let mut command = net.iotcap(arguments);
+        let mut capture = Running::capturing(command.envs(environment.iter().copied()));
+        for task in fs::read_dir(format!("/proc/{}/task", capture.id())).unwrap() {
+            let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+            assert_eq!(field("Uid:"), [uid; 4].join("\t"));
+            assert!(!field("Groups:").split(' ').any(|group| group == "0"));
+            for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
+                assert_eq!(field(set), "0000000000000000", "{set}");
+            }
+            assert_eq!(field("NoNewPrivs:"), "1");
+        }
+        // It still captures.
+        drop(finish(net.at_client("bash").args(["-c", &format!("exec 3<>/dev/tcp/{SERVER}/8883")])));
+        capture.line(Stream::Out, "syn ");
+        capture.signal(Signal::SIGTERM);
+        assert!(capture.wait().0.success());
+    }
+}
+
+#[test]
+fn the_right_to_open_again_is_all_that_is_kept() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let mut capture = Running::capturing(&mut net.iotcap(&["-i", "en0", "--reopen"]));
+    let status = fs::read_to_string(format!("/proc/{}/status", capture.id())).unwrap();
+    // CAP_NET_RAW is number 13.
+    assert!(status.contains("CapEff:\t0000000000002000") && status.contains("Uid:\t65534"), "{status}");
+    net.ip(&["link", "set", "en0", "down"]);
+    capture.line(Stream::Error, "en0 went away");
+    net.ip(&["link", "set", "en0", "up"]);
+    capture.line(Stream::Error, "en0 is back");
+    drop(finish(net.at_client("bash").args(["-c", &format!("exec 3<>/dev/tcp/{SERVER}/8883")])));
+    capture.line(Stream::Out, "syn ");
+    net.ip(&["link", "del", "en0"]);
+    capture.line(Stream::Error, "en0 went away");
+    net.ip(&["link", "add", "en0", "type", "veth", "peer", "name", "en1"]);
+    net.ip(&["link", "set", "en0", "up"]);
+    capture.line(Stream::Error, "en0 is back");
+    capture.signal(Signal::SIGTERM);
+    let (status, out, _) = capture.wait();
+    assert!(status.success() && out.contains("1 connection"), "{out}");
+}
+
+#[test]
+fn an_interface_that_goes_away_ends_the_capture_with_its_summary() {
+    if !can_run() {
+        return;
+    }
+    for change in [&["link", "set", "en0", "down"][..], &["link", "del", "en0"]] {
+        let net = Net::new();
+        let mut capture = Running::capturing(&mut net.iotcap(&["-i", "en0"]));
+        drop(finish(net.at_client("bash").args(["-c", &format!("exec 3<>/dev/tcp/{SERVER}/8883")])));
+        capture.line(Stream::Out, "syn ");
+        net.ip(change);
+        let (status, out, error) = capture.wait();
+        assert!(status.success() && error.contains("en0 went away"), "{error}");
+        assert!(out.contains("1 connection"), "{out}");
+    }
+}
+
+#[test]
+fn a_syn_that_nobody_answers_is_told_before_the_capture_ends() {
+    const NOBODY: &str = "198.51.100.9";
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    net.ip(&["neigh", "add", NOBODY, "lladdr", "02:00:00:00:00:09", "dev", "en0"]);
+    let mut capture = Running::capturing(&mut net.iotcap(&["-i", "en0"]));
+    let mut client = net.at_client("bash");
+    let _client = Running::start(client.args(["-c", &format!("exec 3<>/dev/tcp/{NOBODY}/8883")]));
+    capture.line(Stream::Out, "Not over yet");
+    capture.line(Stream::Out, "failed");
+    capture.signal(Signal::SIGTERM);
+    let (_, out, _) = capture.wait();
+    assert!(out.contains("syn-unanswered"), "{out}");
+}
+
+#[test]
+fn when_nothing_comes_it_says_what_came_instead() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let capture = Running::capturing(&mut net.iotcap(&["-i", "en0", "--duration", "2"]));
+    let knock = format!("while :; do exec 3<>/dev/tcp/{SERVER}/4433; done");
+    let _knocking = Running::start(net.at_client("bash").args(["-c", &knock]));
+    let (status, out, error) = capture.wait();
+    assert!(status.success() && out.contains("0 connections"), "{out}");
+    assert!(error.contains("on TCP ports 4433"), "{error}");
+}
+
+#[test]
+fn run_reports_after_the_command_and_exits_with_its_status() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let run = |options: &[&str], script: &str| {
+        let arguments = [&["run", "-i", "lo"], options, &["--", "bash", "-c", script]].concat();
+        let output = finish(&mut net.iotcap(&arguments));
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, out) = run(&[], "printf 'of the command\\n'; exit 3");
+    assert_eq!(code, Some(3));
+    assert!(out.starts_with("of the command\n") && out.contains("0 connections"), "{out}");
+
+    let refused = "exec 3<>/dev/tcp/127.0.0.1/8883 2>/dev/null; true";
+    let (code, out) = run(&[], &format!("({refused}); true"));
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("1 connection"), "{out}");
+    assert_eq!(run(&["--fail-on", "never"], &format!("({refused}); true")).0, Some(0));
+    assert_eq!(run(&[], "kill -TERM $$").0, Some(128 + 15));
+
+    let output = finish(&mut net.iotcap(&["run", "-i", "lo", "--", "/no/such/program"]));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot start /no/such/program"));
+}
+
+#[test]
+fn the_command_runs_as_the_user_who_called_and_with_all_its_rights() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let ids = "id -u; id -g; grep -E 'NoNewPrivs|CapBnd' /proc/self/status; ls / | wc -l";
+    let mut command = net.iotcap(&["run", "-i", "lo", "-q", "--", "sh", "-c", ids]);
+    let output = finish(command.envs([("SUDO_UID", "4711"), ("SUDO_GID", "4712"), ("SUDO_USER", "caller")]));
+    let out = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines[..2], ["4711", "4712"], "{out}");
+    assert!(lines.contains(&"NoNewPrivs:\t0"), "{out}");
+    assert!(!lines.contains(&"CapBnd:\t0000000000000000"), "{out}");
+    assert!(lines.last().unwrap().trim().parse::<u32>().unwrap() > 3, "the sandbox is not the command's: {out}");
+}
+
+#[test]
+fn a_wrong_name_suggests_the_near_one() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let output = finish(&mut net.iotcap(&["-i", "eno"]));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "iotcap: there is no interface eno: did you mean en0?\n");
+    net.ip(&["link", "set", "en0", "down"]);
+    let output = finish(&mut net.iotcap(&["-i", "en0"]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("en0 is down: bring it up"));
+    let listed = String::from_utf8(finish(&mut net.iotcap(&["interfaces"])).stdout).unwrap();
+    assert!(listed.lines().any(|line| line.starts_with("lo ") && line.contains("up    127.0.0.1")), "{listed}");
+    assert!(listed.lines().any(|line| line.starts_with("en0 ") && line.contains("down")), "{listed}");
+}
