@@ -10,10 +10,11 @@ use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
+use crate::diagnosis::whole::{Whole, whole};
 use crate::diagnosis::{CaptureState, Thresholds, diagnose};
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
-use crate::report::model::{CaptureKind, Damage, Dropped, Outcome, Summary};
+use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
 use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
@@ -104,8 +105,15 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     let facts =
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let summary = told.finish(&capture)?;
+    let summary = told.finish(&capture, &about_capture(&analyzer, &arguments.selection))?;
     Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))
+}
+
+/// The findings that belong to no connection.
+fn about_capture(analyzer: &Analyzer, selection: &SelectionArgs) -> Vec<Group> {
+    let Interest { ports, .. } = config(selection).interest;
+    let (stats, skipped, names) = (&analyzer.stats(), analyzer.skipped(), analyzer.names());
+    whole(&Whole { stats, skipped, names, ports: &ports }).iter().map(build::about_capture).collect()
 }
 
 /// Reads on for secrets alone.
@@ -193,10 +201,10 @@ impl Told {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture) -> Result<Summary> {
+    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
         for output in &mut self.outputs {
             let written =
-                output.format.finish(capture, &self.summary, &[], &mut output.to).and_then(|()| output.to.flush());
+                output.format.finish(capture, &self.summary, groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
         Ok(self.summary)

@@ -7,6 +7,7 @@ use captures::fixtures;
 use iotcap::analyzer::{Analyzer, Config};
 use iotcap::connection::Settings;
 use iotcap::decode::Interest;
+use iotcap::diagnosis::whole::{Whole, whole};
 use iotcap::diagnosis::{CaptureState, Outcome, Severity, Thresholds, Verdict, diagnose};
 use iotcap::evidence::Confidence;
 use iotcap::frame::{Frame, FrameId, LinkType};
@@ -161,7 +162,9 @@ fn one_direction_forbids_a_verdict_whichever_it_is() {
 fn a_small_snaplen_leaves_a_healthy_session_healthy() {
     for fixture in HEALTHY {
         let mut frames = frames(fixture);
-        frames.iter_mut().for_each(|frame| frame.data.truncate(96));
+        for frame in &mut frames {
+            frame.data.truncate(96);
+        }
         for verdict in verdicts(&frames) {
             assert!(has(&verdict, "truncated-snaplen"), "{fixture}");
             assert!(matches!(verdict.outcome, Outcome::Ok | Outcome::Inconclusive), "{fixture}: {}", verdict.headline);
@@ -268,4 +271,38 @@ fn a_single_syn_proves_nothing_and_two_do() {
     let one = verdict(&frames[..1]);
     assert_eq!((one.outcome, cause(&one)), (Outcome::Inconclusive, Some("capture-ended-first")));
     assert_eq!(cause(&verdict(&frames[..2])), Some("syn-unanswered"));
+}
+
+/// The findings about the capture itself, with the lab's recording of a scenario.
+fn about_capture(scenario: &str) -> Vec<(&'static str, String)> {
+    let entry = iotcap::lab::find(scenario).expect("a scenario");
+    let recording = iotcap::lab::run(&entry.scenario().expect("a scenario")).expect("a recording");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("capture.pcapng");
+    recording.write_pcapng(std::fs::File::create(&path).expect("a file")).expect("a capture");
+    let ports = vec![8883];
+    let mut analyzer = Analyzer::new(Config {
+        interest: Interest { ports: ports.clone(), ipv6: false, dns: true },
+        ..Config::default()
+    });
+    let mut source = source::open(&[path]).expect("a capture");
+    while let Some(frame) = source.next_frame() {
+        analyzer.push(&frame);
+    }
+    analyzer.finish();
+    let (stats, skipped, names) = (&analyzer.stats(), analyzer.skipped(), analyzer.names());
+    let found = whole(&Whole { stats, skipped, names, ports: &ports });
+    found.into_iter().map(|judged| (judged.rule.id, judged.finding.message)).collect()
+}
+
+#[test]
+fn a_capture_without_a_connection_tells_what_there_was() {
+    let ids = |scenario| about_capture(scenario).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(ids("name-not-found"), ["name-not-found", "nothing-seen"]);
+    assert_eq!(ids("name-unanswered"), ["name-unanswered", "nothing-seen"]);
+    assert_eq!(ids("nothing-seen"), ["name-unanswered", "nothing-seen"]);
+    assert_eq!(ids("went-over-ipv6"), ["went-over-ipv6", "nothing-seen"]);
+    assert_eq!(ids("healthy-with-name-tls13"), Vec::<&str>::new());
+    let found = about_capture("name-not-found");
+    assert!(found[0].1.contains("brokre.example does not exist (NXDOMAIN)"), "{found:?}");
 }

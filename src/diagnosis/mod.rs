@@ -13,6 +13,7 @@ mod service;
 mod session;
 mod thresholds;
 mod verdict;
+pub mod whole;
 
 pub use finding::{Finding, Severity};
 pub use rule::{CaptureState, Case, Rule};

@@ -164,7 +164,7 @@ impl<'a> Watch<'a> {
             saving.flush()?;
         }
         let hints = self.hints();
-        let summary = self.parts.told.finish(&capture)?;
+        let summary = self.parts.told.finish(&capture, &[])?;
         for sentence in hints {
             say(&sentence);
         }

@@ -81,14 +81,12 @@ fn beside_sender(case: &Case<'_>, side: Side) -> Option<Finding> {
         in_flight.resent + 1,
         span(in_flight.last_sent.at.since(in_flight.first_sent.at)),
     );
+    let passed = count(facts.largest_acked.into(), "byte");
     let finding = Finding::likely(in_flight.first_sent, message)
         .with_frame(in_flight.last_sent)
         .with_frame(peer.last_frame)
-        .because(format!(
-            "the largest segment of the {side} that was acknowledged holds {}",
-            count(facts.largest_acked.into(), "byte")
-        ));
-    Some(told(finding, case).stopped_in(case.phase_at(in_flight.first_sent)))
+        .because(format!("the largest segment of the {side} that was acknowledged holds {passed}"));
+    Some(told(finding, case))
 }
 
 fn beside_receiver(case: &Case<'_>, side: Side) -> Option<Finding> {
@@ -105,11 +103,9 @@ fn beside_receiver(case: &Case<'_>, side: Side) -> Option<Finding> {
         span(watched),
         hole.since.frame,
     );
-    let acked = facts.highest_acked.saturating_sub(1);
-    let finding = Finding::likely(hole.since, message).with_frame(case.side(side.peer()).last_ack).because(format!(
-        "the {} asks for the byte after {acked} again and again, and nothing fills the hole",
-        side.peer()
-    ));
+    let acked = facts.highest_acked;
+    let asks = format!("the {} asks for byte {acked} again and again, and nothing fills the hole", side.peer());
+    let finding = Finding::likely(hole.since, message).with_frame(case.side(side.peer()).last_ack).because(asks);
     Some(told(finding, case))
 }
 
