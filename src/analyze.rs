@@ -11,7 +11,7 @@ use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
 use crate::diagnosis::whole::{Whole, whole};
-use crate::diagnosis::{CaptureState, Thresholds, diagnose};
+use crate::diagnosis::{CaptureState, Desk, Thresholds};
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
@@ -160,7 +160,7 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
 pub(crate) struct Told {
     outputs: Vec<Output>,
     summary: Summary,
-    thresholds: Thresholds,
+    desk: Desk,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
 }
@@ -180,31 +180,53 @@ impl Told {
         for output in &mut outputs {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
-        let (summary, thresholds) = (Summary::default(), Thresholds::default());
-        Ok(Self { outputs, summary, thresholds, capture: CaptureState::default() })
+        let (summary, desk) = (Summary::default(), Desk::new(Thresholds::default()));
+        Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
     }
 
+    /// Takes what the analyzer has, and tells the connections whose verdicts are final.
     pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
         while let Some(record) = analyzer.poll() {
-            self.tell(&record)?;
+            self.take(record);
+        }
+        self.tell_final(analyzer)
+    }
+
+    /// Takes a connection that is over; its verdict waits for what may explain it.
+    pub(crate) fn take(&mut self, record: Record) {
+        self.desk.push(record);
+    }
+
+    /// Tells the connections whose verdicts are final by now.
+    pub(crate) fn tell_final(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        while let Some(arrival) = analyzer.poll_arrival() {
+            self.desk.arrived(arrival);
+        }
+        if let Some(now) = analyzer.now() {
+            self.desk.advance(now);
+        }
+        self.tell_due()
+    }
+
+    fn tell_due(&mut self) -> Result<()> {
+        while let Some((record, verdict)) = self.desk.poll(self.capture) {
+            let connection = build::connection(&record, &verdict);
+            self.summary.count(&connection);
+            for output in &mut self.outputs {
+                output.format.connection(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
+            }
         }
         Ok(())
     }
 
-    pub(crate) fn tell(&mut self, record: &Record) -> Result<()> {
-        let verdict = diagnose(record, self.capture, &self.thresholds);
-        let connection = build::connection(record, &verdict);
-        self.summary.count(&connection);
-        for output in &mut self.outputs {
-            output.format.connection(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
-        }
-        Ok(())
-    }
-
+    /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
     pub(crate) fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
+        self.desk.finish();
+        self.tell_due()?;
+        let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
         for output in &mut self.outputs {
             let written =
-                output.format.finish(capture, &self.summary, groups, &mut output.to).and_then(|()| output.to.flush());
+                output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
         Ok(self.summary)

@@ -6,7 +6,7 @@ use super::Case;
 use crate::event::{By, Kind};
 use crate::evidence::Basis;
 use crate::mqtt::session::Entry;
-use crate::mqtt::{self, PacketType, ReasonCode};
+use crate::mqtt::{self, PacketType, PlaintextLen, ReasonCode};
 use crate::net::Side;
 use crate::stream::Moment;
 use crate::timeline::{Closed, Rung};
@@ -113,7 +113,15 @@ impl<'a> Case<'a> {
         let beyond = usize::try_from(total).unwrap_or(usize::MAX).saturating_sub(first.len());
         let skip = last.len().saturating_sub(beyond);
         let rest = last.skip(skip).filter(|entry| overlap.is_none_or(|overlap| entry.at >= overlap));
-        first.iter().chain(rest).copied().filter(|entry| end.is_none_or(|end| entry.at < end)).collect()
+        // A packet that had begun counts as well.
+        let begun = mqtt.incomplete.client.as_ref().map(|packet| {
+            let length = u32::try_from(packet.length).unwrap_or(u32::MAX);
+            Entry { by: Side::Client, len: PlaintextLen { min: length, max: length }, at: packet.began }
+        });
+        let all = first.iter().chain(rest).copied().chain(begun);
+        let mut entries: Vec<Entry> = all.filter(|entry| end.is_none_or(|end| entry.at < end)).collect();
+        entries.sort_by_key(|entry| entry.at);
+        entries
     }
 
     /// The server's close that is its only answer to what the client said last; in a session that had begun.

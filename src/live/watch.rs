@@ -280,9 +280,9 @@ impl<'a> Watch<'a> {
         while let Some(record) = self.analyzer.poll() {
             self.status.clear();
             self.stuck.forget(&record);
-            self.parts.told.tell(&record)?;
+            self.parts.told.take(record);
         }
-        Ok(())
+        self.parts.told.tell_final(&mut self.analyzer)
     }
 
     fn look_after_links(&mut self) {
