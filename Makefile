@@ -4,9 +4,9 @@ CARGO ?= cargo
 
 .PHONY: demo test check fmt lint peers setup build bench
 
-## show the main job
+## the main job, on the embedded broker and publisher
 demo: setup
-	$(CARGO) run --quiet --release -- -v fixtures/paho-tls13/capture.pcapng fixtures/client-cert-foreign-tls12/capture.pcapng
+	$(CARGO) run --locked -- demo
 
 ## build everything and pass the tests
 test: setup

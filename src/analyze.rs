@@ -10,15 +10,16 @@ use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
+use crate::diagnosis::whole::{Whole, whole};
 use crate::diagnosis::{CaptureState, Thresholds, diagnose};
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
-use crate::report::model::{CaptureKind, Damage, Dropped, Outcome, Summary};
+use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
 use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
 use std::path::PathBuf;
@@ -104,8 +105,15 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     let facts =
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let summary = told.finish(&capture)?;
+    let summary = told.finish(&capture, &about_capture(&analyzer, &arguments.selection))?;
     Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))
+}
+
+/// The findings that belong to no connection.
+fn about_capture(analyzer: &Analyzer, selection: &SelectionArgs) -> Vec<Group> {
+    let Interest { ports, .. } = config(selection).interest;
+    let (stats, skipped, names) = (&analyzer.stats(), analyzer.skipped(), analyzer.names());
+    whole(&Whole { stats, skipped, names, ports: &ports }).iter().map(build::about_capture).collect()
 }
 
 /// Reads on for secrets alone.
@@ -126,7 +134,13 @@ fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source
 
 /// Where the frames that were looked at are saved, if they are to be.
 fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
-    let create = |path: &PathBuf| Saving::create(path, 0, &filter_text(&arguments.selection));
+    let create = |path: &PathBuf| {
+        let same = |capture: &PathBuf| path.exists() && path.canonicalize().ok() == capture.canonicalize().ok();
+        if arguments.captures().iter().any(same) {
+            bail!("{} is being read: save to another file", path.display());
+        }
+        Saving::create(path, 0, &filter_text(&arguments.selection))
+    };
     arguments.output.write.as_ref().map(create).transpose()
 }
 
@@ -187,10 +201,10 @@ impl Told {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture) -> Result<Summary> {
+    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
         for output in &mut self.outputs {
             let written =
-                output.format.finish(capture, &self.summary, &[], &mut output.to).and_then(|()| output.to.flush());
+                output.format.finish(capture, &self.summary, groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
         Ok(self.summary)

@@ -1,5 +1,6 @@
 //! The command line: what a user may write, as types. Names are fixed by the contract; no work is done here.
 
+use crate::commands::demo::DemoArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::publisher;
@@ -34,6 +35,8 @@ pub struct Cli {
 /// Everything that is not an analysis.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// A broker and devices on this machine, some broken on purpose, captured and analysed
+    Demo(DemoArgs),
     /// What a finding means, what causes it, what to do
     Explain(ExplainArgs),
     /// Record a scenario on the virtual wire, without network or root

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 use iotcap::cli::{Cli, Command};
-use iotcap::commands::{explain, lab, publish};
+use iotcap::commands::{demo, explain, lab, publish};
 use std::io;
 use std::process::ExitCode;
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
+        Some(Command::Demo(arguments)) => return demo::demo(arguments),
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
         Some(Command::Publish(options)) => return publish::publish(options),

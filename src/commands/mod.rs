@@ -1,5 +1,6 @@
 //! The commands beside the analysis: each is its options and one function that runs it.
 
+pub mod demo;
 pub mod explain;
 pub mod lab;
 pub mod publish;

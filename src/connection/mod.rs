@@ -107,7 +107,7 @@ impl Connection {
     /// Takes a report that one of its segments did not get through.
     pub fn handle_icmp(&mut self, error: IcmpError) {
         let at = Moment::new(error.at, error.frame);
-        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error.clone())));
+        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error)));
         self.last = at;
         self.unreachable.get_or_insert(error);
     }

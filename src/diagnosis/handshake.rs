@@ -4,6 +4,7 @@
 
 use super::Case;
 use crate::connection::Record;
+use crate::event::By;
 use crate::evidence::{Basis, Confidence};
 use crate::net::Side;
 use crate::stream::Moment;
@@ -81,7 +82,7 @@ impl Refusal {
             Sign::Alert(alert) => format!("alert {alert}, frame {frame}"),
             Sign::SealedAlert => format!("an encrypted alert, frame {frame}"),
             Sign::Close(how) | Sign::LateClose(how) => {
-                format!("{} without an alert, frame {frame}", how.name().to_uppercase())
+                format!("{}, frame {frame}", how.name().to_uppercase())
             }
         }
     }
@@ -106,6 +107,9 @@ pub(super) const JUDGES_CERTIFICATE: [AlertDescription; 7] = [
     AlertDescription::UNKNOWN_CA,
     AlertDescription::CERTIFICATE_REQUIRED,
 ];
+
+/// The alerts that end a connection in peace (RFC 8446, 6.1).
+pub(super) const CLOSURE: [AlertDescription; 2] = [AlertDescription::CLOSE_NOTIFY, AlertDescription::USER_CANCELED];
 
 impl<'a> Case<'a> {
     /// What TLS shows.
@@ -143,8 +147,12 @@ impl<'a> Case<'a> {
         fin.into_iter().chain(reset).min_by_key(|(at, _)| *at)
     }
 
-    /// The side that closed first, when and how.
+    /// The side that closed first, when and how; none where something on the path was sooner: what the sides do then tells
+    /// nothing of them.
     pub(super) fn first_close(&self) -> Option<(Side, Moment, CloseHow)> {
+        if self.record.timeline.closed.is_some_and(|closed| closed.by == By::Path) {
+            return None;
+        }
         let closes = Side::BOTH.into_iter().filter_map(|side| self.close_of(side).map(|(at, how)| (side, at, how)));
         closes.min_by_key(|(_, at, _)| *at)
     }
@@ -152,6 +160,12 @@ impl<'a> Case<'a> {
     /// What the server needed between two moments, without the way there and back.
     pub(super) fn beyond_the_way(&self, asked: Moment, answered: Moment) -> Duration {
         answered.at.since(asked.at).saturating_sub(self.record.tcp.handshake.to_server.unwrap_or_default())
+    }
+
+    /// Whether the server came to its end so long after the client's Finished that it is rather a timer's than a judgement.
+    pub(super) fn waited_in_vain(&self, refusal: &Refusal) -> bool {
+        let finished = self.tls().and_then(|tls| tls.finished.client);
+        finished.is_some_and(|mark| self.beyond_the_way(mark.at, refusal.at) >= self.thresholds.server_silent)
     }
 
     /// The first sign that one side would not go on with the handshake; or a fatal alert after it.
@@ -165,7 +179,8 @@ impl<'a> Case<'a> {
             Some(Refusal { by: seen.by, stage, at: seen.at, sign, basis: seen.basis })
         });
         by_alert.or_else(|| {
-            let (by, at, how) = self.first_close().filter(|_| self.sees_both_sides_from_the_start())?;
+            // That nothing else was said is known only where nothing is missing.
+            let (by, at, how) = self.first_close().filter(|_| !self.record.may_have_missed_frames())?;
             let stage = stage(tls, at).filter(|stage| *stage != Stage::Accepted)?;
             tls.client_hello.as_ref().filter(|_| tls.not_tls.server.is_none())?;
             Some(Refusal { by, stage, at, sign: Sign::Close(how), basis: Basis::Observed })
@@ -193,7 +208,7 @@ impl<'a> Case<'a> {
     /// rather a health check than a device.
     fn late_close(&self) -> Option<Refusal> {
         let tls = self.tls()?;
-        let (by, at, how) = self.first_close()?;
+        let (by, at, how) = self.first_close().filter(|_| !self.record.may_have_missed_frames())?;
         let finished = tls.finished.client?;
         let waited = at.at.since(finished.at.at);
         let way = self.record.tcp.handshake.round_trip().unwrap_or_default();
@@ -223,22 +238,24 @@ impl<'a> Case<'a> {
         let goodbye = self.record.mqtt.as_ref().is_some_and(|mqtt| {
             Side::BOTH.into_iter().any(|side| mqtt.disconnect[side].is_some_and(|mark| mark.at <= seen.at))
         });
+        let all_seen = !self.record.may_have_missed_frames();
         let was_last = tls.records[seen.by].last <= Some(seen.at);
-        let accepted = stage(tls, seen.at) == Some(Stage::Accepted);
+        let stage = stage(tls, seen.at);
+        let accepted = stage == Some(Stage::Accepted);
         match seen.alert {
             Some(alert) if JUDGES_CERTIFICATE.contains(&alert.description) && was_last => true,
             _ if peer_closed || goodbye => false,
+            Some(alert) if CLOSURE.contains(&alert.description) => match seen.by {
+                // Whoever says goodbye in the middle of the handshake refuses, without saying why.
+                Side::Client => all_seen && stage == Some(Stage::ServerFlight),
+                Side::Server => all_seen && matches!(stage, Some(Stage::Hello | Stage::ServerFlight)),
+            },
             Some(alert) => {
-                let closure = [
-                    AlertDescription::CLOSE_NOTIFY,
-                    AlertDescription::USER_CANCELED,
-                    AlertDescription::NO_RENEGOTIATION,
-                ];
                 let fatal = alert.level == AlertLevel::FATAL || tls.version() == Some(Version::TLS_1_3);
-                !closure.contains(&alert.description) && (fatal || was_last && !accepted)
+                alert.description != AlertDescription::NO_RENEGOTIATION && (fatal || was_last && !accepted)
             }
             // Of a session that works only close_notify is ever sealed; in the handshake none of these is.
-            None => was_last && !accepted && self.record.timeline.closed.is_some(),
+            None => all_seen && was_last && !accepted && self.record.timeline.closed.is_some(),
         }
     }
 }

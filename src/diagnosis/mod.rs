@@ -10,8 +10,10 @@ mod reading;
 mod rule;
 pub mod rules;
 mod service;
+mod session;
 mod thresholds;
 mod verdict;
+pub mod whole;
 
 pub use finding::{Finding, Severity};
 pub use rule::{CaptureState, Case, Rule};

@@ -1,9 +1,10 @@
 //! What has to be opened before rights are given up: interfaces, reports, the file to save in; and the giving up.
 
 use super::signals::Signal;
+use super::status::say;
 use super::watch::{Parts, Watch};
 use crate::analyze::{self, Output, Told};
-use crate::cli::{LiveArgs, OutputArgs, SelectionArgs};
+use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
 use crate::privileges::{self, Account, Keep};
 use crate::report::Pace;
 use crate::saving::Saving;
@@ -69,7 +70,8 @@ impl<'a> Session<'a> {
     pub(crate) fn start(self, signal: Signal) -> Result<Watch<'a>> {
         let Self { capture, outputs, saving, filter, selection, output, reopen, route, pace } = self;
         let mut config = analyze::config(selection);
-        config.connection.follow = true;
+        // Only text is watched as it grows.
+        config.connection.follow = pace == Pace::AtOnce && output.format == FormatName::Text && !output.quiet;
         config.flow.closed_linger = LINGER;
         let interfaces: Vec<String> = capture.names().map(str::to_owned).collect();
         let mut link_types = Vec::new();
@@ -80,11 +82,8 @@ impl<'a> Session<'a> {
         }
         let running = capture.start(reopen).context("no thread to capture in")?;
         if !output.quiet && pace == Pace::AtOnce {
-            eprintln!(
-                "iotcap: capturing on {} ({}); Ctrl-C ends it with the summary",
-                interfaces.join(" and "),
-                analyze::filter_text(selection)
-            );
+            let (names, filter) = (interfaces.join(" and "), analyze::filter_text(selection));
+            say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
         let told = Told::begin(outputs)?;
         let parts = Parts { running, told, saving, filter, interfaces, link_types, route, reopen, pace };
@@ -138,7 +137,7 @@ impl Rights {
             if self.told {
                 let user =
                     self.account.as_ref().map_or_else(String::new, |account| format!("running as {}, ", account.name));
-                eprintln!("iotcap: {user}{sealed}");
+                say(&format!("{user}{sealed}"));
             }
         }
         Ok(())

@@ -29,7 +29,8 @@ impl Signal {
 impl Signals {
     /// Holds them back. To be called before any thread is started.
     pub(crate) fn block() -> Result<Self> {
-        let set: SigSet = ENDING.into_iter().collect();
+        let asked_for = |signal: &Number| *signal != Number::SIGHUP || !hangup_is_ignored();
+        let set: SigSet = ENDING.into_iter().filter(asked_for).collect();
         set.thread_block().context("signals cannot be held back")?;
         Ok(Self { set })
     }
@@ -58,4 +59,13 @@ impl Signals {
         Builder::new().name("signals".to_owned()).spawn(wait).context("no thread for signals")?;
         Ok(signal)
     }
+}
+
+/// Whether whoever started this program wants it to outlive the terminal (`nohup`). A signal that is held back is never
+/// ignored, so that this has to be asked for. Only Linux tells.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // The lowest bit is signal 1.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

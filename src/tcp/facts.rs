@@ -238,6 +238,8 @@ pub struct InFlight {
     pub last_sent: Moment,
     /// How often that byte was sent again.
     pub resent: u32,
+    /// Payload bytes of the segment that first carried that byte.
+    pub first_len: u32,
     /// How much it is, in sequence numbers (a SYN and a FIN count 1).
     pub bytes: u64,
 }
@@ -262,8 +264,12 @@ pub struct Fin {
     pub at: Moment,
     /// Its offset: bytes before it, and the SYN.
     pub seq: u64,
+    /// Offset up to which it acknowledges the other side.
+    pub acks: u64,
     /// Whether it acknowledges the other side's FIN.
     pub answers: bool,
+    /// Offset up to which the other side was acknowledged by then.
+    pub acks: u64,
     /// Whether it was acknowledged.
     pub acked: bool,
 }

@@ -174,6 +174,7 @@ impl Tracker {
             first_sent: oldest.first,
             last_sent: oldest.last,
             resent: oldest.times - 1,
+            first_len: oldest.payload,
             bytes: me.next.abs_diff(me.acked.min(me.next)),
         });
         if !self.shared.finished {

@@ -561,7 +561,7 @@ pub(crate) fn takeover() -> Group {
         code: "MQT010".into(),
         severity: Severity::Error,
         confidence: Confidence::Likely,
-        server: Server { address: "192.0.2.20".to_owned(), port: 8883, name: Some("broker.example".to_owned()) },
+        server: Some(Server { address: "192.0.2.20".to_owned(), port: 8883, name: Some("broker.example".to_owned()) }),
         clients: vec!["192.0.2.10".to_owned(), "192.0.2.11".to_owned()],
         connections: (1..=12).map(|n| (n * 40).to_string()).collect(),
         message: "Two clients throw each other out: each new connection ends the other's within 0.1 s".to_owned(),

@@ -48,7 +48,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let hello = record.tls.as_ref().and_then(|tls| tls.client_hello_began);
     let sooner = hello.is_some_and(|hello| closed.at < hello);
-    if !sooner && (tcp.client.highest_acked > 1 || server.reset.is_some_and(|reset| acks_data(&reset, tcp))) {
+    // What is acknowledged behind the FIN came too late to be heard.
+    let heard = server.fin.filter(|fin| fin.at == closed.at).map_or(tcp.client.highest_acked, |fin| fin.acks);
+    if !sooner && (heard > 1 || server.reset.is_some_and(|reset| acks_data(&reset, tcp))) {
         return None;
     }
     let since = closed.at.at.since(opened.at);

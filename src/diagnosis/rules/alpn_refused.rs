@@ -54,5 +54,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
     };
     let finding = Finding::new(refusal.confidence(), refusal.at, message);
-    Some(finding.with_frame(case.tls()?.client_hello_at).stopped_in(refusal.stage.phase(case.record)))
+    // In TLS 1.3 a server may say so behind its ServerHello; it is about the hellos all the same.
+    Some(finding.with_frame(case.tls()?.client_hello_at))
 }

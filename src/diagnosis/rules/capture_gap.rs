@@ -21,6 +21,7 @@
 
 use crate::diagnosis::reading::count;
 use crate::diagnosis::{Case, Finding, Rule, Severity};
+use crate::evidence::Confidence;
 use crate::net::Side;
 
 /// See the head of this file.
@@ -29,6 +30,9 @@ pub(super) const RULE: Rule = Rule {
     forbids_verdict: true,
     ..Rule::new("capture-gap", "CAP002", include_str!("capture_gap.rs"), check)
 };
+
+/// A session of which less than one part in so many is missing was seen well enough.
+const TOLERATED: u64 = 10;
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
@@ -44,5 +48,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = Finding::proven(at.unwrap_or(record.last), message)
         .because(format!("acknowledged and never seen: {client} of the client's bytes, {server} of the server's"))
         .because("forbids conclusions from what seems not to have been sent");
-    Some(if case.session_was_seen() { finding.as_severe_as(Severity::Note).allows_verdict() } else { finding })
+    if !case.session_was_seen() {
+        return Some(finding);
+    }
+    let all: u64 = Side::BOTH.into_iter().map(|side| case.side(side).stream_bytes()).sum();
+    let much = (client + server).saturating_mul(TOLERATED) > all;
+    Some(if much {
+        finding.yields_to(Confidence::Likely)
+    } else {
+        finding.as_severe_as(Severity::Note).allows_verdict()
+    })
 }

@@ -24,15 +24,13 @@
 use crate::diagnosis::reading::span;
 use crate::diagnosis::{Case, Finding, Rule, Severity};
 use crate::event::By;
+use crate::evidence::Confidence;
 use crate::net::Side;
 use crate::timeline::CloseHow;
 use std::time::Duration;
 
 /// See the head of this file.
-pub(super) const RULE: Rule = Rule {
-    severity: Severity::Warning,
-    ..Rule::new("client-aborted", "TCP014", include_str!("client_aborted.rs"), check)
-};
+pub(super) const RULE: Rule = Rule::new("client-aborted", "TCP014", include_str!("client_aborted.rs"), check);
 
 /// A record this short before the close may be the goodbye, where sizes do not tell.
 const GOODBYE: Duration = Duration::from_millis(200);
@@ -58,5 +56,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         span(quiet)
     );
     let finding = if read { Finding::proven(closed.at, message) } else { Finding::likely(closed.at, message) };
-    Some(finding.with_frame(last).rests_on_absence().stopped_in(case.phase()))
+    let finding = finding.with_frame(last).rests_on_absence().stopped_in(case.phase());
+    // Where its last words had no answer it may have given up waiting for one; other rules know for which.
+    let waited = record.tcp.before_close.server.is_none_or(|said| said < last);
+    Some(if waited {
+        let reading = "the client gave up waiting for an answer of the server";
+        finding.as_severe_as(Severity::Warning).at_most(Confidence::Likely).or_else(reading)
+    } else {
+        finding
+    })
 }

@@ -26,7 +26,7 @@
 
 use crate::diagnosis::handshake::{Refusal, Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
-use crate::evidence::Confidence;
+use crate::evidence::{Basis, Confidence};
 use crate::net::Side;
 use crate::timeline::Phase;
 use crate::tls::{AlertDescription, ClientCertificate, Facts};
@@ -53,6 +53,9 @@ const MISSING: [AlertDescription; 8] = [
 fn check(case: &Case<'_>) -> Option<Finding> {
     let tls = case.tls()?;
     let refusal = case.refusal().filter(|refusal| refusal.by == Side::Server)?;
+    if refusal.alert().is_none() && case.waited_in_vain(&refusal) {
+        return None;
+    }
     let confidence = confidence(tls, &refusal)?;
     let message = format!("the server wants a client certificate, and the client has none ({})", refusal.shown());
     let finding = Finding::new(confidence, refusal.at, message)
@@ -70,7 +73,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 fn confidence(tls: &Facts, refusal: &Refusal) -> Option<Confidence> {
     let (state, basis) = tls.client_certificate;
     let is_missing = state == ClientCertificate::Missing && refusal.stage == Stage::ClientFlight;
-    let of_the_flight = basis.map_or(Confidence::Likely, |basis| basis.confidence());
+    let of_the_flight = basis.map_or(Confidence::Likely, Basis::confidence);
     match refusal.sign {
         Sign::Alert(AlertDescription::CERTIFICATE_REQUIRED) => Some(refusal.confidence()),
         Sign::Alert(alert) if is_missing && MISSING.contains(&alert) => Some(of_the_flight.min(refusal.confidence())),

@@ -31,7 +31,7 @@
 
 use crate::diagnosis::handshake::{Refusal, Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
-use crate::evidence::Confidence;
+use crate::evidence::{Basis, Confidence};
 use crate::net::Side;
 use crate::timeline::Phase;
 use crate::tls::{AlertDescription, ClientCertificate, Facts, Mark, Version};
@@ -72,6 +72,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Finding::new(refusal.confidence().min(limit), refusal.at, message)
         }
         Sign::Alert(_) => return None,
+        _ if case.waited_in_vain(&refusal) => return None,
         _ if tls.version() < Some(Version::TLS_1_3) => {
             let finding = Finding::likely(refusal.at, message).rests_on_absence();
             finding.or_else("the server closed for a reason of its own")
@@ -94,10 +95,10 @@ fn hidden(case: &Case<'_>, tls: &Facts, refusal: &Refusal, message: String) -> O
     let finished = tls.finished.client?.at;
     let connect = tls.first_application.client;
     let thought = case.beyond_the_way(finished, refusal.at);
-    let limit = tls.client_certificate.1.map_or(Confidence::Possible, |basis| basis.confidence());
+    let limit = tls.client_certificate.1.map_or(Confidence::Possible, Basis::confidence);
     let is_alert = refusal.sign == Sign::SealedAlert;
     if connect.is_none_or(|connect| came_before_the_answer(case, refusal, connect)) {
-        let confidence = if is_alert { Confidence::Likely } else { Confidence::Possible };
+        let confidence = if is_alert && thought < THINKS { Confidence::Likely } else { Confidence::Possible };
         let finding = Finding::new(confidence.min(limit), refusal.at, message).rests_on_absence();
         return Some(finding.because("the server cannot have had a CONNECT to judge by then"));
     }

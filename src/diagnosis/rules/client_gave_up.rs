@@ -26,6 +26,7 @@ use crate::diagnosis::handshake::{Sign, Stage, shown};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::net::Side;
 use crate::timeline::Phase;
+use crate::tls::Version;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -33,13 +34,22 @@ pub(super) const RULE: Rule = Rule {
     ..Rule::new("client-gave-up", "TLS028", include_str!("client_gave_up.rs"), check)
 };
 
+/// How long s2n waits before it closes after a failure, in seconds.
+const BLINDING_FROM: u64 = 10;
+const BLINDING_TO: u64 = 30;
+
 fn check(case: &Case<'_>) -> Option<Finding> {
     let tls = case.tls()?;
     let refusal = case.refusal().filter(|refusal| refusal.stage == Stage::ServerFlight)?;
     let Sign::Close(how) = refusal.sign else { return None };
     let flight = tls.server_flight_ended?;
     let arrived = case.record.tcp.server.hole.is_none() && tls.partial.server.is_none();
-    let more_than_the_hello = flight > tls.server_hello_at? || tls.records.server.count > 2;
+    // Up to TLS 1.2 the flight may share one record, and says where it ends; in 1.3 it never shares that of the hello.
+    let more_than_the_hello = if tls.version() < Some(Version::TLS_1_3) {
+        tls.history.as_str().contains('n')
+    } else {
+        flight > tls.server_hello_at? || tls.records.server.count > 2
+    };
     let waited = refusal.at.at.since(flight.at);
     if !arrived || !more_than_the_hello {
         return None;
@@ -62,10 +72,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .with_frame(flight)
         .rests_on_absence()
         .because(format!("the server's longest record has {longest} bytes, all of it {}", bytes(case)));
-    Some(if waited < case.thresholds.slow_server {
-        finding.or_else("the client refused the server certificate without saying so")
-    } else {
-        finding
+    Some(match waited.as_secs() {
+        0 => finding.or_else("the client refused the server certificate without saying so"),
+        BLINDING_FROM..=BLINDING_TO => finding
+            .or_else("the client refused the server certificate: s2n waits 10 to 30 s on purpose before it closes"),
+        _ => finding,
     })
 }
 

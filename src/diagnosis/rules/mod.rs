@@ -67,6 +67,21 @@ mod truncated_snaplen;
 mod weak_parameters;
 pub(super) mod went_over_ipv6;
 mod zero_window_stall;
+// MQTT.
+mod closed_on_connect;
+mod closed_on_publish;
+mod closed_on_subscribe;
+mod connack_missing;
+mod connect_refused;
+mod keepalive_expired;
+mod payload_too_large;
+mod pingresp_missing;
+mod protocol_error;
+mod puback_missing;
+mod sent_before_connack;
+mod server_closed;
+mod server_silent;
+mod slow_connack;
 
 /// All rules.
 pub static ALL: &[Rule] = &[
@@ -123,6 +138,21 @@ pub static ALL: &[Rule] = &[
     slow_client::RULE,
     slow_server::RULE,
     weak_parameters::RULE,
+    // MQTT.
+    closed_on_connect::RULE,
+    connect_refused::RULE,
+    connack_missing::RULE,
+    sent_before_connack::RULE,
+    payload_too_large::RULE,
+    closed_on_publish::RULE,
+    closed_on_subscribe::RULE,
+    puback_missing::RULE,
+    protocol_error::RULE,
+    keepalive_expired::RULE,
+    pingresp_missing::RULE,
+    server_closed::RULE,
+    slow_connack::RULE,
+    server_silent::RULE,
     // Cannot tell.
     midstream_start::RULE,
     capture_gap::RULE,

@@ -20,6 +20,7 @@
 
 use crate::diagnosis::handshake::Sign;
 use crate::diagnosis::{Case, Finding, Rule};
+use crate::net::Side;
 use crate::tls::AlertDescription;
 
 /// See the head of this file. Each finding that explains an alert supersedes it.
@@ -34,12 +35,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             let meaning = meaning(alert).map(|meaning| format!("{alert}: {meaning}"));
             Finding::new(refusal.confidence(), refusal.at, message).because_of(meaning)
         }
-        Sign::SealedAlert => {
-            let message = format!("the {by} broke off with an encrypted alert, frame {frame}");
-            Finding::new(refusal.confidence(), refusal.at, message)
-                .or_else("the client closed as soon as it was connected")
+        // Of the client it is a finding of its own, or a goodbye; of the server it may answer the CONNECT.
+        Sign::SealedAlert if by == Side::Server && case.tls()?.first_application.client.is_none() => {
+            let message = format!("the server broke off with an encrypted alert, frame {frame}");
+            Finding::possible(refusal.at, message).or_else("a close_notify: it waited for the client in vain")
         }
-        Sign::Close(_) | Sign::LateClose(_) => return None,
+        _ => return None,
     };
     Some(finding.stopped_in(refusal.stage.phase(case.record)))
 }

@@ -5,7 +5,8 @@
 //! path between them is gone, or the other host is.
 //!
 //! ## On the wire
-//! Retransmissions with growing gaps, or keep-alives without an answer, and no frame of the other side since. No FIN, no RST.
+//! Retransmissions with growing gaps that nobody acknowledges, or keep-alives without an answer. Mostly no frame of the
+//! other side comes any more; where only one direction is dead it is still heard, and acknowledges nothing.
 //!
 //! ## Likely causes
 //! 1. The link is down: radio out of range, cable unplugged, modem connecting again.
@@ -58,20 +59,30 @@ fn data_unanswered(case: &Case<'_>, side: Side) -> Option<Finding> {
     let in_flight = facts.in_flight.filter(|in_flight| in_flight.resent >= case.thresholds.unanswered_resends)?;
     // What was never answered at all is no path that died: the rules of the handshake tell about that.
     let worked_before = facts.highest_acked > 1 && (peer.stream_bytes() > 0 || side == Side::Server);
-    let was_closing = case.record.timeline.closed.is_some_and(|closed| closed.at <= in_flight.first_sent);
-    if !worked_before || was_closing || !silent_since(case, side.peer(), in_flight.first_sent) {
+    let closed = case.record.timeline.closed;
+    let was_closing = closed.is_some_and(|closed| closed.at <= in_flight.first_sent);
+    let refused = Side::BOTH.into_iter().any(|side| case.side(side).zero_windows.since.is_some())
+        || case.closing_reset().is_some_and(|(by, _)| by == side.peer());
+    if !worked_before || was_closing || refused {
         return None;
     }
-    let watched = in_flight.last_sent.at.since(in_flight.first_sent.at);
-    let message = format!(
-        "nothing came from the {} any more: the {side} sent {} {} times in {} without an answer",
-        side.peer(),
+    let sent = format!(
+        "the {side} sent {} {} times in {}",
         count(in_flight.bytes, "byte"),
         in_flight.resent + 1,
-        span(watched),
+        span(in_flight.last_sent.at.since(in_flight.first_sent.at)),
     );
-    let finding = Finding::likely(in_flight.first_sent, message).with_frame(in_flight.last_sent);
-    Some(told(finding, case, side))
+    let on_its_way = in_flight.first_sent.at + case.round_trip();
+    let heard = peer.last_frame.is_some_and(|last| last.at > on_its_way);
+    let message = if heard {
+        format!("nothing of the {side} arrives any more: {sent} and none of it was acknowledged")
+    } else {
+        format!("nothing came from the {} any more: {sent} without an answer", side.peer())
+    };
+    let finding = Finding::likely(in_flight.first_sent, message)
+        .with_frame(in_flight.last_sent)
+        .because_of(heard.then(|| format!("the {} is still heard: one direction is dead", side.peer())));
+    Some(told(finding, case, side).stopped_in(case.phase_at(in_flight.first_sent)))
 }
 
 fn keep_alives_unanswered(case: &Case<'_>, side: Side) -> Option<Finding> {
@@ -105,12 +116,4 @@ fn told(finding: Finding, case: &Case<'_>, side: Side) -> Finding {
             .probably("A NAT or load balancer dropped the idle connection from its table and answers nothing."),
         None => finding,
     }
-}
-
-/// Whether a side was not heard since, but for what was already on its way, and could have answered.
-fn silent_since(case: &Case<'_>, side: Side, since: crate::stream::Moment) -> bool {
-    let facts = case.side(side);
-    let on_its_way = since.at + case.round_trip();
-    let heard = facts.last_frame.is_some_and(|last| last.at > on_its_way);
-    !heard && facts.fin.is_none() && facts.resets == 0 && facts.zero_windows.since.is_none()
 }

@@ -12,12 +12,10 @@
 //! ## Likely causes
 //! 1. A tunnel, a VPN or PPPoE makes the packets of the path smaller than 1,500 bytes, and ICMP is filtered.
 //! 2. An overlay network with a wrong MTU (VXLAN, WireGuard, Docker).
-//! 3. A firewall drops the fragments of large packets.
 //!
 //! ## What to do
 //! * Clamp the MSS at the tunnel: `iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu`.
-//! * Lower the interface's MTU for a test: `ip link set dev eth0 mtu 1280`.
-//! * Let ICMP type 3 code 4 (IPv6: type 2) through.
+//! * Let ICMP type 3 code 4 (IPv6: type 2) through; for a test, lower the MTU: `ip link set dev eth0 mtu 1280`.
 //! * Measure the path: `tracepath SERVER`, or `ping -M do -s 1472 SERVER`.
 //!
 //! ## References
@@ -27,7 +25,9 @@ use crate::diagnosis::reading::{count, span};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
 use crate::net::Side;
+use crate::stream::Moment;
 use crate::tcp;
+use std::time::Duration;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -66,10 +66,13 @@ fn beside_sender(case: &Case<'_>, side: Side) -> Option<Finding> {
     let (facts, peer) = (case.side(side), case.side(side.peer()));
     let in_flight = facts.in_flight.filter(|in_flight| in_flight.resent >= 2)?;
     let size = facts.largest_unacked_resent;
-    let peer_is_there =
-        peer.last_frame.is_some_and(|last| last.at.since(in_flight.first_sent.at) > case.round_trip() * 2);
-    let small_ones_pass = facts.largest_acked > 0 || peer.duplicate_acks > 0;
-    if size < large(&case.record.tcp) || facts.largest_acked >= size || !peer_is_there || !small_ones_pass {
+    // A duplicate acknowledgment says that something smaller behind it arrived.
+    let heard = |at: Option<Moment>, after: Duration| at.is_some_and(|at| at.at.since(in_flight.first_sent.at) > after);
+    let asked_again = peer.duplicate_acks > 0 && heard(peer.last_ack, case.round_trip() * 9 / 10);
+    let peer_is_there = asked_again || heard(peer.last_frame, case.round_trip() * 2);
+    let small_ones_pass = facts.largest_acked > 0 || asked_again;
+    let full = large(&case.record.tcp);
+    if size.min(in_flight.first_len) < full || facts.largest_acked >= size || !peer_is_there || !small_ones_pass {
         return None;
     }
     let message = format!(
@@ -78,13 +81,11 @@ fn beside_sender(case: &Case<'_>, side: Side) -> Option<Finding> {
         in_flight.resent + 1,
         span(in_flight.last_sent.at.since(in_flight.first_sent.at)),
     );
+    let passed = count(facts.largest_acked.into(), "byte");
     let finding = Finding::likely(in_flight.first_sent, message)
         .with_frame(in_flight.last_sent)
         .with_frame(peer.last_frame)
-        .because(format!(
-            "the largest segment of the {side} that was acknowledged holds {}",
-            count(facts.largest_acked.into(), "byte")
-        ));
+        .because(format!("the largest segment of the {side} that was acknowledged holds {passed}"));
     Some(told(finding, case))
 }
 
@@ -102,11 +103,9 @@ fn beside_receiver(case: &Case<'_>, side: Side) -> Option<Finding> {
         span(watched),
         hole.since.frame,
     );
-    let acked = facts.highest_acked.saturating_sub(1);
-    let finding = Finding::likely(hole.since, message).with_frame(case.side(side.peer()).last_ack).because(format!(
-        "the {} asks for the byte after {acked} again and again, and nothing fills the hole",
-        side.peer()
-    ));
+    let acked = facts.highest_acked;
+    let asks = format!("the {} asks for byte {acked} again and again, and nothing fills the hole", side.peer());
+    let finding = Finding::likely(hole.since, message).with_frame(case.side(side.peer()).last_ack).because(asks);
     Some(told(finding, case))
 }
 

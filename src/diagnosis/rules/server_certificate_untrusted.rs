@@ -7,7 +7,8 @@
 //! ## On the wire
 //! After the server's flight, in place of the client's: the alert unknown_ca, bad_certificate, certificate_unknown or
 //! unsupported_certificate. In TLS 1.3 it is often encrypted: a lone record of the size of an alert, then a close. Some
-//! clients (Node.js) finish the handshake first and close right after it, without a word.
+//! clients (Node.js) finish the handshake first and close right after it, without a word; others (s2n) say no more than
+//! close_notify.
 //!
 //! ## Likely causes
 //! 1. The CA that signed the server's certificate is not on the device, or the wrong file is loaded.
@@ -33,7 +34,7 @@
 //! * RFC 8446, 4.4.2.4 and 6.2; RFC 5246, 7.2.2; RFC 5280, 6
 
 use super::{client_clock_wrong, server_chain_incomplete};
-use crate::diagnosis::handshake::{Sign, Stage};
+use crate::diagnosis::handshake::{CLOSURE, Sign, Stage};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
 use crate::net::Side;
@@ -66,6 +67,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             // Only one of the four says that it is the issuer.
             let limit = if alert == AlertDescription::UNKNOWN_CA { Confidence::Proven } else { Confidence::Likely };
             Finding::new(refusal.confidence().min(limit), refusal.at, message)
+        }
+        Sign::Alert(alert) if refusal.by == Side::Client && CLOSURE.contains(&alert) => {
+            let message = format!("the client said goodbye in place of its flight ({})", refusal.shown());
+            Finding::likely(refusal.at, message)
+                .because("clients that do not say why (s2n) refuse a server certificate so")
+                .or_else("the client's own timer, or a lack of memory")
         }
         Sign::SealedAlert if refusal.stage == Stage::ServerFlight => {
             Finding::new(refusal.confidence(), refusal.at, message)

@@ -25,8 +25,9 @@ use crate::connection::Ending;
 use crate::diagnosis::handshake::{client_answered, shown};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
+use crate::stream::Moment;
 use crate::timeline::Phase;
-use crate::tls::{Facts, Version};
+use crate::tls::{ContentType, Facts, Version};
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -36,14 +37,14 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let tls = case.tls()?;
-    let hello_at = tls.server_hello_at?;
+    let began = tls.server_hello_at.or_else(|| first_record(tls))?;
     let lacks = what_is_missing(case, tls)?;
     let refused = case.refusal().is_some_and(|refusal| refusal.alert().is_some());
-    if client_answered(tls) || refused || !case.sees_both_sides_from_the_start() {
+    if client_answered(tls) || refused || case.record.tcp.truncated || !case.sees_both_sides_from_the_start() {
         return None;
     }
     let closed = case.first_close();
-    let last = case.record.tcp.server.last_data.unwrap_or(hello_at);
+    let last = case.record.tcp.server.last_data.unwrap_or(began);
     let end = closed.map_or(case.record.last, |(_, at, _)| at);
     let waited = end.at.since(last.at);
     if closed.is_none() && waited < case.thresholds.server_silent && case.record.ending != Ending::Idle {
@@ -54,12 +55,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     });
     let message = format!("the server's flight stopped after {lacks}; nothing for {}, {then}", shown(waited));
     let holes = case.record.tcp.server.hole.is_some() || case.record.tcp.server.missed_bytes > 0;
+    let phase = if tls.server_hello.is_some() { Phase::TlsAuthentication } else { Phase::TlsHello };
     let is_sure = tls.version() < Some(Version::TLS_1_3) && !holes;
     let finding = Finding::new(if is_sure { Confidence::Proven } else { Confidence::Likely }, last, message)
-        .with_frame(hello_at)
+        .with_frame(Some(began).filter(|began| *began != last))
         .with_frame(closed.map(|(_, at, _)| at))
-        .rests_on_absence();
+        .rests_on_absence()
+        .stopped_in(phase);
     Some(if holes { finding.or_else("the rest was sent, and lost on the way") } else { finding })
+}
+
+/// When the server's first record began, if that is of the handshake: it may hold the whole flight.
+fn first_record(tls: &Facts) -> Option<Moment> {
+    let partial = tls.partial.server.filter(|_| tls.records.server.count == 0)?;
+    (partial.content_type == ContentType::HANDSHAKE).then_some(partial.began)
 }
 
 /// Where the flight stopped; none if it is complete, or nobody can tell.

@@ -46,9 +46,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             AlertDescription::ACCESS_DENIED,
             AlertDescription::UNRECOGNIZED_NAME,
             AlertDescription::HANDSHAKE_FAILURE,
+            AlertDescription::CLOSE_NOTIFY,
+            AlertDescription::USER_CANCELED,
         ]
         .contains(&alert),
-        Sign::SealedAlert | Sign::Close(_) | Sign::LateClose(_) => true,
+        // Clients that connect by address and close may have had other reasons.
+        Sign::SealedAlert | Sign::Close(_) | Sign::LateClose(_) => case.record.server_name().is_some(),
     };
     let named = case.record.server_name();
     let address = case.record.endpoints.server.address.to_string();

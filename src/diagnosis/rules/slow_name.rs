@@ -23,8 +23,11 @@ use crate::diagnosis::{Case, Finding, Rule, Severity};
 use crate::stream::Moment;
 
 /// See the head of this file.
-pub(super) const RULE: Rule =
-    Rule { severity: Severity::Warning, ..Rule::new("slow-name", "DNS003", include_str!("slow_name.rs"), check) };
+pub(super) const RULE: Rule = Rule {
+    severity: Severity::Warning,
+    keeps_outcome: true,
+    ..Rule::new("slow-name", "DNS003", include_str!("slow_name.rs"), check)
+};
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let resolution = case.record.resolution.as_deref()?;

@@ -3,7 +3,7 @@
 mod layers;
 mod whole;
 
-pub use whole::{CaptureFacts, capture};
+pub use whole::{CaptureFacts, about_capture, capture};
 
 use super::model::{self, Millis, Time};
 use crate::connection::Record;

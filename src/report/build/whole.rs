@@ -2,8 +2,9 @@
 
 use crate::analyzer::Stats;
 use crate::decode::SkipCounts;
+use crate::diagnosis::Judged;
 use crate::frame::LinkType;
-use crate::report::model::{Capture, CaptureKind, Damage, Dropped};
+use crate::report::model::{Capture, CaptureKind, Damage, Dropped, Group};
 use std::collections::BTreeMap;
 
 /// What the source knows of the capture, in the words of the report.
@@ -53,6 +54,24 @@ pub fn capture(facts: CaptureFacts, stats: &Stats, skipped: &SkipCounts) -> Capt
         secrets: facts.secrets,
         skipped: counted(skipped.by_reason().map(|(reason, count)| (reason.name(), count))),
         evicted: counted(evicted),
+    }
+}
+
+/// A finding about the capture itself, which belongs to no connection.
+#[must_use]
+pub fn about_capture(judged: &Judged) -> Group {
+    let finding = super::finding(judged, None);
+    Group {
+        id: finding.id,
+        code: finding.code,
+        severity: finding.severity,
+        confidence: finding.confidence,
+        server: None,
+        clients: Vec::new(),
+        connections: Vec::new(),
+        message: finding.message,
+        evidence: finding.evidence,
+        remedy: finding.remedy,
     }
 }
 

@@ -157,7 +157,7 @@ impl Summary {
     }
 }
 
-/// A finding that spans connections.
+/// A finding that spans connections, or is about the capture itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     /// The catalogue's id, as `reconnect-storm`.
@@ -168,8 +168,8 @@ pub struct Group {
     pub severity: Severity,
     /// How sure it is.
     pub confidence: Confidence,
-    /// The server that all of them lead to.
-    pub server: Server,
+    /// The server that all of them lead to; null where the finding is about the capture itself.
+    pub server: Option<Server>,
     /// The clients, by address, or by client identifier where that is known.
     pub clients: Vec<String>,
     /// The ids of the connections.

@@ -60,15 +60,20 @@ pub(super) fn group(group: &Group, page: &mut Page<'_>) -> io::Result<()> {
     let style = of_severity(group.severity);
     let lead = Line::new().put(style, format!("{} {}", page.glyphs().severity(group.severity), group.severity));
     page.hanging(lead, VERDICT_COLUMN, &Line::new().put(BOLD, &group.message))?;
-    let about = Line::new()
-        .put(DIM, server(&group.server))
-        .join(dot, Line::new().solid(DIM, &format!("{} {}", group.code, group.id)))
-        .join(dot, Line::new().put(of_confidence(group.confidence), group.confidence.name()));
+    let rule = Line::new().solid(DIM, &format!("{} {}", group.code, group.id));
+    let about = match &group.server {
+        Some(leads_to) => Line::new().put(DIM, server(leads_to)).join(dot, rule),
+        None => rule,
+    };
+    let about = about.join(dot, Line::new().put(of_confidence(group.confidence), group.confidence.name()));
     page.hanging(Line::new(), VERDICT_COLUMN, &about)?;
     let bullet = page.glyphs().bullet();
     page.list(proof_label(group.confidence), |_| bullet.to_owned(), group.evidence.iter().map(String::as_str))?;
-    page.labelled("clients", &some_of(&group.clients))?;
-    page.labelled("seen in", &some_of(&group.connections))?;
+    for (label, names) in [("clients", &group.clients), ("seen in", &group.connections)] {
+        if !names.is_empty() {
+            page.labelled(label, &some_of(names))?;
+        }
+    }
     page.list("remedy", |_| bullet.to_owned(), group.remedy.iter().map(|remedy| &**remedy))
 }
 

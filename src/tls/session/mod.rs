@@ -265,7 +265,10 @@ impl Session {
         let alerts = match record.body {
             // No cipher seals two bytes without making them longer.
             Body::Whole(alert @ [_, _]) => alert,
-            Body::Whole(alerts) if !self.is_sealed(side) && self.facts.client_hello.is_some() => alerts,
+            // Longer ones are several alerts, unless a ChangeCipherSpec was lost.
+            Body::Whole(alerts) if !self.is_sealed(side) && !self.incomplete && self.facts.client_hello.is_some() => {
+                alerts
+            }
             _ => &[],
         };
         let (pairs, rest) = alerts.as_chunks::<2>();

@@ -1,0 +1,98 @@
+//! The server refuses CONNECT with a CONNACK.
+//!
+//! ## What it means
+//! The broker answered the CONNECT and said no: its CONNACK carries a code that says why.
+//!
+//! ## On the wire
+//! With keys: a CONNACK whose return code (3.1.1) or reason code (5.0) is not 0. Without: one small record of the server
+//! after CONNECT, then its close before it can have heard anything more of the client.
+//!
+//! ## Likely causes
+//! 1. User name or password are wrong, or the token has expired (codes 4 and 5; 0x86, 0x87).
+//! 2. The client id is not accepted (code 2; 0x85), or banned (0x8a).
+//! 3. The broker does not speak this version of MQTT (code 1; 0x84).
+//! 4. The broker is not available for this client just now (code 3; 0x88, 0x89).
+//!
+//! ### Azure IoT Hub
+//! 1. The SAS token has expired, or the user name lacks the api-version.
+//!
+//! ### HiveMQ Cloud
+//! 1. The credentials were not created in this cluster's access management.
+//!
+//! ## What to do
+//! * Read the code: with the keys (SSLKEYLOGFILE) iotcap prints it; the client's library returns it as well.
+//! * Try the same credentials with `mosquitto_pub -d`.
+//!
+//! ## References
+//! * MQTT 3.1.1, 3.2.2.3; MQTT 5.0, 3.2.2.2
+
+use crate::diagnosis::reading::span;
+use crate::diagnosis::{Case, Finding, Rule};
+use crate::evidence::Confidence;
+use crate::net::Side;
+use crate::timeline::Phase;
+use std::time::Duration;
+
+/// See the head of this file.
+pub(super) const RULE: Rule = Rule {
+    phase: Some(Phase::MqttConnect),
+    supersedes: &["server-closed", "server-aborted", "closed-on-connect", "client-aborted", "protocol-error"],
+    ..Rule::new("connect-refused", "MQT002", include_str!("connect_refused.rs"), check)
+};
+
+/// The longest CONNACK without a reason in words.
+const SMALL: u32 = 64;
+
+/// A server that refuses closes this soon behind its CONNACK; some flush their buffers first.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let mqtt = case.mqtt()?;
+    let answer = mqtt.connack_at?;
+    let asked = mqtt.connect_at;
+    if let Some(code) = mqtt.connack_code() {
+        if code.is_accepted() {
+            return None;
+        }
+        let connack = mqtt.connack.as_ref();
+        let reason = connack.and_then(|connack| connack.properties.reason_string.as_deref());
+        let message = format!("the server refused CONNECT: {code} (CONNACK, frame {})", answer.frame);
+        let finding = Finding::proven(answer, message)
+            .with_frame(asked)
+            .because_of(mqtt.client_id().filter(|id| !id.is_empty()).map(|id| format!("the client id is {id:?}")))
+            .because_of(mqtt.username().map(|name| format!("the user name is {name:?}")))
+            .because_of(reason.map(|reason| format!("the server says {reason:?}")));
+        return Some(finding);
+    }
+    by_sizes(case)
+}
+
+/// Without keys: one small record, and the close behind it answers nothing else.
+fn by_sizes(case: &Case<'_>) -> Option<Finding> {
+    let mqtt = case.mqtt()?;
+    let (asked, answer) = (mqtt.connect_at?, mqtt.connack_at?);
+    let closed = case.server_closed()?;
+    let entries = case.entries_before(Some(closed.at));
+    let mut said = entries.iter().filter(|entry| entry.by == Side::Server);
+    let connack = said.next()?;
+    let is_alone = said.next().is_none();
+    let after = closed.at.at.since(answer.at);
+    // A request of the client that the server can have judged may be the reason as well.
+    let was_asked = entries
+        .iter()
+        .any(|entry| entry.by == Side::Client && entry.at > asked && entry.at.at + case.way_there() <= closed.at.at);
+    let is_small = connack.len.max <= SMALL && connack.len.min >= 4;
+    if !is_alone || !is_small || was_asked || after > AT_ONCE || case.record.tcp.midstream || case.reads_mqtt() {
+        return None;
+    }
+    let message = format!(
+        "the server answered CONNECT with a record of the size of a CONNACK and closed {} later (frame {})",
+        span(after),
+        closed.at.frame
+    );
+    let confidence =
+        if connack.len.is_exact() && mqtt.gaps.server == 0 { Confidence::Likely } else { Confidence::Possible };
+    let headline = format!("the server refused CONNECT: a small record, and {} later its close", span(after));
+    let finding = Finding::new(confidence, closed.at, message).with_frames([asked, answer]).headline(headline);
+    Some(finding.because(format!("the record holds {} bytes of MQTT", connack.len.max)).rests_on_absence())
+}
