@@ -268,8 +268,6 @@ pub struct Fin {
     pub acks: u64,
     /// Whether it acknowledges the other side's FIN.
     pub answers: bool,
-    /// Offset up to which the other side was acknowledged by then.
-    pub acks: u64,
     /// Whether it was acknowledged.
     pub acked: bool,
 }
