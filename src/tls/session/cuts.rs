@@ -71,3 +71,50 @@ impl Cuts {
         self.sides[side].open.take_if(|open| now.at.since(open.ended.at) > PROMPT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::FrameId;
+    use crate::time::Timestamp;
+    use crate::tls::PlaintextLen;
+
+    /// A record of so many bytes of content, so many milliseconds after the start.
+    fn record(by: Side, content: u32, millis: u64) -> Sealed {
+        let at = Moment::new(Timestamp::from_secs(0) + Duration::from_millis(millis), FrameId::new(0, millis));
+        let plaintext = PlaintextLen { min: content, max: content };
+        Sealed { by, length: content + 17, content, plaintext, began: at, ended: at }
+    }
+
+    #[test]
+    fn records_that_are_cut_are_joined() {
+        let mut cuts = Cuts::default();
+        cuts.learn(Side::Client, 200);
+        assert!(cuts.join(record(Side::Client, 200, 1)).is_none());
+        assert!(cuts.join(record(Side::Client, 200, 2)).is_none());
+        let joined = cuts.join(record(Side::Client, 50, 3)).expect("a message");
+        assert_eq!((joined.content, joined.length), (450, 450 + 3 * 17));
+        assert_eq!((joined.began, joined.ended), (record(Side::Client, 0, 1).began, record(Side::Client, 0, 3).ended));
+        // The other side cuts elsewhere.
+        assert_eq!(cuts.join(record(Side::Server, 200, 4)).map(|record| record.content), Some(200));
+    }
+
+    #[test]
+    fn a_message_that_ends_where_it_would_be_cut_is_not_lost() {
+        let mut cuts = Cuts::default();
+        cuts.learn(Side::Client, 200);
+        assert!(cuts.join(record(Side::Client, 200, 1)).is_none());
+        let at = |millis| record(Side::Client, 0, millis).began;
+        assert!(cuts.give_up_old(Side::Client, at(900)).is_none());
+        assert_eq!(cuts.give_up_old(Side::Client, at(1500)).map(|record| record.content), Some(200));
+        assert!(cuts.give_up(Side::Client).is_none());
+    }
+
+    #[test]
+    fn a_side_that_cuts_anywhere_says_nothing_about_later_records() {
+        let mut cuts = Cuts::default();
+        cuts.learn(Side::Client, 200);
+        cuts.learn(Side::Client, 90);
+        assert_eq!(cuts.join(record(Side::Client, 90, 1)).map(|record| record.content), Some(90));
+    }
+}
