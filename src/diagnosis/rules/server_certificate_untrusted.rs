@@ -88,7 +88,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         Sign::LateClose(how) => {
             let message = format!(
-                "the client closed right after the handshake without sending anything ({}, frame {}), as if it did not want this server",
+                "the client closed right after the handshake, as if it did not want this server ({}, frame {})",
                 how.name().to_uppercase(),
                 refusal.at.frame
             );
