@@ -59,6 +59,15 @@ mod before_the_server_hello {
     }
 
     #[test]
+    fn tls13_an_alert_behind_the_server_hello_may_be_about_alpn() {
+        let hello = client_hello(&hello().name("broker.example").tls13().alpn("http/1.1"));
+        let verdict = answered(Wire::beside_the_client, &hello, |wire| {
+            wire.send(Server, &[server_hello_tls13(), sealed(19)].concat()).fin(Server).way().fin(Client);
+        });
+        assert_eq!(told(&verdict), ("alpn-refused", "possible", HELLO));
+    }
+
+    #[test]
     fn a_broad_offer_without_a_name_lacks_the_name() {
         let broad: Vec<u16> = (0x1301..=0x1303).chain(0xc02b..=0xc030).collect();
         let nameless = client_hello(&hello().tls13().ciphers(&broad));
