@@ -5,6 +5,9 @@
 
 mod captures;
 
+use iotcap::commands::explain;
+use iotcap::diagnosis::doc::HEADINGS;
+use iotcap::diagnosis::rules;
 use iotcap::lab::scenario::Expect;
 use iotcap::lab::{self, Scenario};
 use serde_json::Value;
@@ -27,6 +30,35 @@ fn nothing_above_a_note_on_healthy_traffic() {
         let wrong = over_all_scenarios(|scenario, report| alarms(scenario, report), without_secrets);
         assert!(wrong.is_empty(), "{} false alarms\n{}", wrong.len(), wrong.join("\n"));
     }
+}
+
+#[test]
+fn every_finding_is_documented_once() {
+    let mut seen = std::collections::BTreeSet::new();
+    for rule in rules::ALL {
+        assert!(seen.insert(rule.id) && seen.insert(rule.code), "{} or {} is used twice", rule.id, rule.code);
+        let doc = rule.doc();
+        assert!(!doc.title.is_empty(), "{} has no title", rule.id);
+        for heading in HEADINGS {
+            assert!(!doc.text(heading).is_empty(), "{} has no section {heading:?}", rule.id);
+        }
+        for heading in ["Likely causes", "What to do"] {
+            assert!(!doc.items(heading, None).is_empty(), "{} lists nothing under {heading:?}", rule.id);
+        }
+        for superseded in rule.supersedes {
+            assert!(rules::find(superseded).is_some(), "{} supersedes {superseded}, which does not exist", rule.id);
+        }
+    }
+}
+
+#[test]
+fn the_list_of_findings_is_what_explain_prints() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/findings.md");
+    let printed = explain::all();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, &printed).expect("docs/findings.md is written");
+    }
+    assert!(std::fs::read_to_string(&path).unwrap_or_default() == printed, "UPDATE_EXPECT=1 writes docs/findings.md anew");
 }
 
 /// Plays every scenario and collects what `check` finds wrong in the report of it.
