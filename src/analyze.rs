@@ -11,14 +11,15 @@ use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
 use crate::diagnosis::whole::{Whole, whole};
-use crate::diagnosis::{CaptureState, Thresholds, diagnose};
+use crate::diagnosis::{CaptureState, Desk, Thresholds};
+use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
 use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
 use std::path::PathBuf;
@@ -133,7 +134,13 @@ fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source
 
 /// Where the frames that were looked at are saved, if they are to be.
 fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
-    let create = |path: &PathBuf| Saving::create(path, 0, &filter_text(&arguments.selection));
+    let create = |path: &PathBuf| {
+        let same = |capture: &PathBuf| path.exists() && path.canonicalize().ok() == capture.canonicalize().ok();
+        if arguments.captures().iter().any(same) {
+            bail!("{} is being read: save to another file", path.display());
+        }
+        Saving::create(path, 0, &filter_text(&arguments.selection))
+    };
     arguments.output.write.as_ref().map(create).transpose()
 }
 
@@ -141,9 +148,10 @@ fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
 pub(crate) fn config(selection: &SelectionArgs) -> Config {
     let any_port = selection.filter.is_some();
     let ports = if any_port { Vec::new() } else { selection.ports.clone() };
+    let mqtt = mqtt::Limits { payload_preview: selection.payload.into(), ..mqtt::Limits::default() };
     Config {
         interest: Interest { ports, ipv6: selection.ipv6 || any_port, dns: !selection.no_dns },
-        connection: Settings { ports: selection.ports.clone(), any_port, ..Settings::default() },
+        connection: Settings { ports: selection.ports.clone(), any_port, mqtt, ..Settings::default() },
         ..Config::default()
     }
 }
@@ -152,7 +160,7 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
 pub(crate) struct Told {
     outputs: Vec<Output>,
     summary: Summary,
-    thresholds: Thresholds,
+    desk: Desk,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
 }
@@ -172,31 +180,53 @@ impl Told {
         for output in &mut outputs {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
-        let (summary, thresholds) = (Summary::default(), Thresholds::default());
-        Ok(Self { outputs, summary, thresholds, capture: CaptureState::default() })
+        let (summary, desk) = (Summary::default(), Desk::new(Thresholds::default()));
+        Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
     }
 
+    /// Takes what the analyzer has, and tells the connections whose verdicts are final.
     pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
         while let Some(record) = analyzer.poll() {
-            self.tell(&record)?;
+            self.take(record);
+        }
+        self.tell_final(analyzer)
+    }
+
+    /// Takes a connection that is over; its verdict waits for what may explain it.
+    pub(crate) fn take(&mut self, record: Record) {
+        self.desk.push(record);
+    }
+
+    /// Tells the connections whose verdicts are final by now.
+    pub(crate) fn tell_final(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        while let Some(arrival) = analyzer.poll_arrival() {
+            self.desk.arrived(arrival);
+        }
+        if let Some(now) = analyzer.now() {
+            self.desk.advance(now);
+        }
+        self.tell_due()
+    }
+
+    fn tell_due(&mut self) -> Result<()> {
+        while let Some((record, verdict)) = self.desk.poll(self.capture) {
+            let connection = build::connection(&record, &verdict);
+            self.summary.count(&connection);
+            for output in &mut self.outputs {
+                output.format.connection(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
+            }
         }
         Ok(())
     }
 
-    pub(crate) fn tell(&mut self, record: &Record) -> Result<()> {
-        let verdict = diagnose(record, self.capture, &self.thresholds);
-        let connection = build::connection(record, &verdict);
-        self.summary.count(&connection);
-        for output in &mut self.outputs {
-            output.format.connection(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
-        }
-        Ok(())
-    }
-
+    /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
     pub(crate) fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
+        self.desk.finish();
+        self.tell_due()?;
+        let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
         for output in &mut self.outputs {
             let written =
-                output.format.finish(capture, &self.summary, groups, &mut output.to).and_then(|()| output.to.flush());
+                output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
         Ok(self.summary)

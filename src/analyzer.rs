@@ -7,7 +7,7 @@
 //! [`Analyzer::push`] takes the frames in the order of the capture; [`Analyzer::poll`] gives the connections that are
 //! over, in the order of their ends, and [`Analyzer::poll_event`] what happens meanwhile, where connections are followed. [`Analyzer::advance`] lets time pass on a quiet link. Nothing here asks a clock.
 
-use crate::connection::{Connection, Context, Ending, Record, Settings};
+use crate::connection::{Arrival, Connection, Context, Ending, Record, Settings};
 use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, Skip, SkipCounts};
 use crate::event::Event;
 use crate::flow::{self, Left, Table};
@@ -30,6 +30,9 @@ pub struct Config {
     /// How a connection is analysed, and its bounds.
     pub connection: Settings,
 }
+
+/// Arrivals that wait to be taken; nobody has to take them.
+const MAX_ARRIVED: usize = 4096;
 
 /// What went through the analyzer so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +86,7 @@ struct Core {
     table: Table,
     context: Context,
     finished: VecDeque<Record>,
+    arrived: VecDeque<Arrival>,
     /// What happened of late; taken out after each frame, so that it does not grow.
     happened: VecDeque<Happening>,
     stats: Stats,
@@ -98,6 +102,7 @@ impl Analyzer {
             table: Table::new(config.flow),
             context: Context::new(config.connection),
             finished: VecDeque::new(),
+            arrived: VecDeque::new(),
             happened: VecDeque::new(),
             stats: Stats::default(),
             now: None,
@@ -139,6 +144,11 @@ impl Analyzer {
         self.core.advance(now);
     }
 
+    /// The next client that was accepted by its server, while its connection goes on.
+    pub fn poll_arrival(&mut self) -> Option<Arrival> {
+        self.core.arrived.pop_front()
+    }
+
     /// The next connection that is over.
     pub fn poll(&mut self) -> Option<Record> {
         self.core.finished.pop_front()
@@ -153,6 +163,12 @@ impl Analyzer {
     #[must_use]
     pub const fn names(&self) -> &Names {
         &self.core.context.names
+    }
+
+    /// The capture's time so far.
+    #[must_use]
+    pub const fn now(&self) -> Option<Timestamp> {
+        self.core.now
     }
 
     /// Ends the capture: all connections that are left are told.
@@ -213,6 +229,9 @@ impl Core {
         let was_closed = connection.is_closed();
         connection.handle_segment(segment, &mut self.context);
         note_fresh(&mut self.happened, connection);
+        if self.arrived.len() < MAX_ARRIVED {
+            self.arrived.extend(connection.take_arrival());
+        }
         if connection.is_closed() && !was_closed {
             self.table.note_closed(slot);
         }

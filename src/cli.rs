@@ -164,6 +164,9 @@ pub struct SelectionArgs {
     /// TLS secrets in the NSS key log format (SSLKEYLOGFILE)
     #[arg(long, value_name = "FILE")]
     pub keylog: Option<PathBuf>,
+    /// First bytes of each MQTT payload to show
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub payload: u16,
 }
 
 /// How the result is told.

@@ -34,7 +34,7 @@ impl Default for Limits {
         Self {
             connections: 1 << 20,
             unestablished_idle: Duration::from_secs(130),
-            established_idle: Duration::from_secs(3600),
+            established_idle: Duration::from_hours(1),
             closed_linger: Duration::from_secs(5),
             remembered: 1 << 16,
         }

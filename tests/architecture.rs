@@ -33,7 +33,7 @@ const EDGES: &[&str] = &[
     "saving",
     "privileges",
     "interfaces",
-    "demo",
+    "commands",
     "run",
     "live",
 ];

@@ -16,8 +16,10 @@ fn told(verdict: &Verdict) -> (&str, &str, &str) {
     (cause.rule.id, cause.finding.confidence.name(), verdict.stopped_in.map_or("-", |phase| phase.name()))
 }
 
+/// The findings of TLS.
 fn ids(verdict: &Verdict) -> Vec<&str> {
-    verdict.findings.iter().map(|judged| judged.rule.id).collect()
+    let of_tls = verdict.findings.iter().filter(|judged| judged.rule.code.starts_with("TLS"));
+    of_tls.map(|judged| judged.rule.id).collect()
 }
 
 const AUTHENTICATION: &str = "tls-authentication";
@@ -51,9 +53,18 @@ mod before_the_server_hello {
         assert_eq!(told(&refused_by_alert(&alpn, 120)), ("alpn-refused", "proven", HELLO));
         assert_eq!(told(&refused_by_alert(&named, 120)), ("alpn-missing", "proven", HELLO));
         assert_eq!(told(&refused_by_alert(&old, 70)), ("version-mismatch", "proven", HELLO));
-        assert_eq!(told(&refused_by_alert(&old, 40)), ("no-common-parameters", "likely", HELLO));
+        assert_eq!(told(&refused_by_alert(&old, 40)), ("no-common-parameters", "proven", HELLO));
         assert_eq!(told(&refused_by_alert(&old, 71)), ("no-common-parameters", "proven", HELLO));
         assert_eq!(told(&refused_by_alert(&named, 80)), ("other-alert", "proven", HELLO));
+    }
+
+    #[test]
+    fn tls13_an_alert_behind_the_server_hello_may_be_about_alpn() {
+        let hello = client_hello(&hello().name("broker.example").tls13().alpn("http/1.1"));
+        let verdict = answered(Wire::beside_the_client, &hello, |wire| {
+            wire.send(Server, &[server_hello_tls13(), sealed(19)].concat()).fin(Server).way().fin(Client);
+        });
+        assert_eq!(told(&verdict), ("alpn-refused", "possible", HELLO));
     }
 
     #[test]
@@ -300,7 +311,7 @@ mod the_clients_certificate {
             (good, 46, "client-certificate-refused", "proven"),
             (good, 40, "client-certificate-refused", "likely"),
             (good, 44, "client-certificate-revoked", "proven"),
-            (good, 51, "client-key-mismatch", "likely"),
+            (good, 51, "client-key-mismatch", "proven"),
             (good, 20, "bad-record-mac", "proven"),
             (good, 10, "other-alert", "proven"),
             // The server's clock, or a CA above.
@@ -464,7 +475,7 @@ mod healthy {
         wire.send(Server, &TlsServer::new().version(0x0302).flight()).round_trip();
         wire.tls12_client_flight(Shown::Nothing).round_trip().tls12_server_end().round_trip().session();
         let verdict = wire.verdict();
-        assert_eq!((told(&verdict), verdict.outcome.name()), (("weak-parameters", "proven", "-"), "degraded"));
+        assert_eq!((ids(&verdict), verdict.outcome.name()), (vec!["weak-parameters"], "ok"));
     }
 
     #[test]

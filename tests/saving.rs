@@ -21,6 +21,19 @@ fn a_saved_capture_tells_the_same_story() {
     }
 }
 
+#[test]
+fn a_capture_is_not_overwritten_while_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("capture.pcapng");
+    std::fs::copy(captures::fixtures().join("any-interface/capture.pcapng"), &capture).unwrap();
+    let before = std::fs::read(&capture).unwrap();
+    let path = capture.to_str().unwrap();
+    let output = captures::iotcap([path, "-w", path]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is being read: save to another file"));
+    assert_eq!(std::fs::read(&capture).unwrap(), before);
+}
+
 /// All that does not name frames, whose numbers change.
 fn story(report: &Value) -> Vec<[String; 6]> {
     let connections = report["connections"].as_array().expect("connections");

@@ -35,7 +35,7 @@ impl Told {
 
     /// Tells how a connection looks that is not over, if it looks bad. Says whether it does.
     pub(crate) fn provisional(&mut self, record: &Record) -> Result<bool> {
-        let verdict = diagnose(record, self.capture, &self.thresholds);
+        let verdict = diagnose(record, self.capture, self.desk.thresholds());
         if verdict.outcome != Outcome::Failed {
             return Ok(false);
         }
@@ -48,7 +48,7 @@ impl Told {
 
     /// How long a connection may not move before it is called stuck.
     pub(crate) const fn stuck_after(&self) -> Duration {
-        self.thresholds.stuck
+        self.desk.thresholds().stuck
     }
 
     /// Brings out what was told so far.

@@ -2,11 +2,13 @@
 //!
 //! Segments come in; [`Connection::finish`] gives the [`Record`] that is left when it is over.
 
+mod arrival;
 mod closing;
 mod layers;
 mod milestones;
 mod record;
 
+pub use arrival::Arrival;
 pub use layers::{PortKind, Settings};
 pub use record::{Ending, Record};
 
@@ -67,6 +69,8 @@ pub struct Connection {
     /// The first ICMP error about it.
     unreachable: Option<IcmpError>,
     resolution: Option<Arc<Resolution>>,
+    /// Whether its arrival was told.
+    has_arrived: bool,
 }
 
 impl Connection {
@@ -91,6 +95,7 @@ impl Connection {
             },
             unreachable: None,
             resolution,
+            has_arrived: false,
         };
         connection.handle_segment(segment, context);
         connection
@@ -107,7 +112,7 @@ impl Connection {
     /// Takes a report that one of its segments did not get through.
     pub fn handle_icmp(&mut self, error: IcmpError) {
         let at = Moment::new(error.at, error.frame);
-        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error.clone())));
+        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error)));
         self.last = at;
         self.unreachable.get_or_insert(error);
     }
@@ -132,6 +137,17 @@ impl Connection {
     #[must_use]
     pub fn is_established(&self) -> bool {
         self.tcp.is_established()
+    }
+
+    /// That the server has accepted the client; told once.
+    pub fn take_arrival(&mut self) -> Option<Arrival> {
+        if self.has_arrived {
+            return None;
+        }
+        let mqtt = self.layers.mqtt.as_ref()?;
+        mqtt.facts().connack_at?;
+        self.has_arrived = true;
+        Arrival::of(self.endpoints, self.ordinal, self.first, mqtt.facts())
     }
 
     /// Its last frame so far.

@@ -64,7 +64,18 @@ pub struct Record {
 
 impl Record {
     pub(super) fn new(connection: Connection, ending: Ending) -> Self {
-        let Connection { endpoints, first, last, ordinal, tcp, layers, events, unreachable, resolution } = connection;
+        let Connection {
+            endpoints,
+            first,
+            last,
+            ordinal,
+            tcp,
+            layers,
+            events,
+            unreachable,
+            resolution,
+            has_arrived: _,
+        } = connection;
         let expected = layers.expected;
         let is_other = layers.is_other;
         let (tls, mqtt) = layers.into_facts();

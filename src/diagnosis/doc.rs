@@ -4,6 +4,8 @@
 //! `## What it means`, `## On the wire`, `## Likely causes` (a list, the likeliest first), `## What to do` (a list),
 //! `## References` (a list). Below causes and remedies, `### AWS IoT Core` and the like hold what is that service's own.
 
+use std::fmt::Write as _;
+
 /// A rule's documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doc {
@@ -42,7 +44,7 @@ impl Doc {
             } else if let Some(section) = doc.sections.last_mut() {
                 section.lines.push(line.to_owned());
             } else if doc.title.is_empty() {
-                doc.title = line.trim_end_matches('.').to_owned();
+                line.trim_end_matches('.').clone_into(&mut doc.title);
             }
         }
         doc
@@ -75,7 +77,8 @@ impl Doc {
                 Some(service) => (level + 2, service),
                 None => (level + 1, &section.heading),
             };
-            text.push_str(&format!("{} {heading}\n\n{}\n\n", "#".repeat(depth), section.lines.join("\n").trim()));
+            let lines = section.lines.join("\n");
+            let _ = write!(text, "{} {heading}\n\n{}\n\n", "#".repeat(depth), lines.trim());
         }
         text
     }

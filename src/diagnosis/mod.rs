@@ -2,8 +2,10 @@
 //!
 //! A finished [`Record`] comes in; a [`Verdict`] goes out. Rules are pure; nothing here reads bytes of traffic.
 
+mod desk;
 pub mod doc;
 mod finding;
+mod groups;
 mod handshake;
 mod headline;
 mod reading;
@@ -15,7 +17,9 @@ mod thresholds;
 mod verdict;
 pub mod whole;
 
+pub use desk::{Desk, DeskCounts};
 pub use finding::{Finding, Severity};
+pub use groups::Group;
 pub use rule::{CaptureState, Case, Rule};
 pub use service::Service;
 pub use thresholds::Thresholds;
@@ -23,11 +27,10 @@ pub use verdict::{Judged, Outcome, Verdict};
 
 use crate::connection::Record;
 
-/// The verdict on one connection.
+/// The verdict on one connection by itself; [`Desk`] gives the final one, which other connections may explain.
 #[must_use]
 pub fn diagnose(record: &Record, capture: CaptureState, thresholds: &Thresholds) -> Verdict {
     let service = record.server_name().and_then(Service::of);
     let case = Case { record, capture, service, thresholds };
-    let found = rules::ALL.iter().filter_map(|rule| Some(Judged { rule, finding: (rule.check)(&case)? })).collect();
-    Verdict::from_findings(record, capture, found)
+    Verdict::from_findings(record, capture, rules::check_all(&case))
 }

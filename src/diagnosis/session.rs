@@ -6,7 +6,7 @@ use super::Case;
 use crate::event::{By, Kind};
 use crate::evidence::Basis;
 use crate::mqtt::session::Entry;
-use crate::mqtt::{self, PacketType, ReasonCode};
+use crate::mqtt::{self, PacketType, PlaintextLen, ReasonCode};
 use crate::net::Side;
 use crate::stream::Moment;
 use crate::timeline::{Closed, Rung};
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// A close that answers a request comes this soon after it, beyond two round trips.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// A server that is nearer than this is beside the capture.
+const BESIDE: Duration = Duration::from_millis(1);
 
 /// Requests of the client without any answer, from which on a client is one that never gets answers (QoS 0).
 const STREAM: usize = 3;
@@ -93,9 +96,11 @@ impl<'a> Case<'a> {
         Some((disconnect.reason, mqtt.disconnect.server?.at))
     }
 
-    /// From the capture to the server and back; what comes sooner after a client's word does not answer it.
+    /// From the capture to the server and back; what comes sooner after a client's word does not answer it. Beside the
+    /// server that takes no time: how long its kernel took over the SYN says nothing of its other answers.
     pub(super) fn way_there(&self) -> Duration {
-        self.record.tcp.handshake.to_server.unwrap_or_default() * 9 / 10
+        let way = self.record.tcp.handshake.to_server.unwrap_or_default();
+        if way < BESIDE { Duration::ZERO } else { way * 9 / 10 }
     }
 
     /// The entries that were kept, in their order, up to a moment.
@@ -108,7 +113,15 @@ impl<'a> Case<'a> {
         let beyond = usize::try_from(total).unwrap_or(usize::MAX).saturating_sub(first.len());
         let skip = last.len().saturating_sub(beyond);
         let rest = last.skip(skip).filter(|entry| overlap.is_none_or(|overlap| entry.at >= overlap));
-        first.iter().chain(rest).copied().filter(|entry| end.is_none_or(|end| entry.at < end)).collect()
+        // A packet that had begun counts as well.
+        let begun = mqtt.incomplete.client.as_ref().map(|packet| {
+            let length = u32::try_from(packet.length).unwrap_or(u32::MAX);
+            Entry { by: Side::Client, len: PlaintextLen { min: length, max: length }, at: packet.began }
+        });
+        let all = first.iter().chain(rest).copied().chain(begun);
+        let mut entries: Vec<Entry> = all.filter(|entry| end.is_none_or(|end| entry.at < end)).collect();
+        entries.sort_by_key(|entry| entry.at);
+        entries
     }
 
     /// The server's close that is its only answer to what the client said last; in a session that had begun.

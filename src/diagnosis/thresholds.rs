@@ -61,7 +61,7 @@ impl Default for Thresholds {
             loss_percent: 5,
             loss_segments: 3,
             zero_window: Duration::from_secs(2),
-            certificate_expires_soon: Duration::from_secs(14 * 86_400),
+            certificate_expires_soon: Duration::from_hours(14 * 24),
             acknowledgment: Duration::from_secs(10),
             server_silent: Duration::from_secs(5),
             at_once: Duration::from_secs(1),

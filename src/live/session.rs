@@ -1,6 +1,7 @@
 //! What has to be opened before rights are given up: interfaces, reports, the file to save in; and the giving up.
 
 use super::signals::Signal;
+use super::status::say;
 use super::watch::{Parts, Watch};
 use crate::analyze::{self, Output, Told};
 use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
@@ -81,11 +82,8 @@ impl<'a> Session<'a> {
         }
         let running = capture.start(reopen).context("no thread to capture in")?;
         if !output.quiet && pace == Pace::AtOnce {
-            eprintln!(
-                "iotcap: capturing on {} ({}); Ctrl-C ends it with the summary",
-                interfaces.join(" and "),
-                analyze::filter_text(selection)
-            );
+            let (names, filter) = (interfaces.join(" and "), analyze::filter_text(selection));
+            say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
         let told = Told::begin(outputs)?;
         let parts = Parts { running, told, saving, filter, interfaces, link_types, route, reopen, pace };
@@ -139,7 +137,7 @@ impl Rights {
             if self.told {
                 let user =
                     self.account.as_ref().map_or_else(String::new, |account| format!("running as {}, ", account.name));
-                eprintln!("iotcap: {user}{sealed}");
+                say(&format!("{user}{sealed}"));
             }
         }
         Ok(())

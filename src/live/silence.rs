@@ -157,3 +157,88 @@ fn broker_name(message: &DnsMessage) -> Option<&str> {
     let likely = Service::of(name).is_some() || ["mqtt", "broker", "iot"].iter().any(|word| lower.contains(word));
     likely.then_some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyzer::Config;
+    use crate::frame::{FrameId, LinkType};
+    use crate::time::Timestamp;
+    use etherparse::PacketBuilder;
+
+    const CLIENT: [u8; 4] = [192, 0, 2, 10];
+    const RESOLVER: [u8; 4] = [192, 0, 2, 53];
+
+    fn interest() -> Interest {
+        Interest { ports: vec![8883], ipv6: false, dns: true }
+    }
+
+    fn frame(data: &[u8]) -> Frame<'_> {
+        let (id, at) = (FrameId::new(0, 1), Timestamp::from_secs(1));
+        let original_len = u32::try_from(data.len()).unwrap();
+        Frame { id, at, link_type: LinkType::RAW, original_len, data }
+    }
+
+    /// A question for an address (RFC 1035, 4.1), or with these flags its answer.
+    fn dns(flags: [u8; 2], labels: &[&str]) -> Vec<u8> {
+        let mut message = vec![0x12, 0x34, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in labels {
+            message.push(u8::try_from(label.len()).unwrap());
+            message.extend_from_slice(label.as_bytes());
+        }
+        message.extend_from_slice(&[0, 0, 1, 0, 1]);
+        let is_answer = flags[0] & 0x80 != 0;
+        let (from, to, ports) = if is_answer { (RESOLVER, CLIENT, (53, 5000)) } else { (CLIENT, RESOLVER, (5000, 53)) };
+        let mut packet = Vec::new();
+        PacketBuilder::ipv4(from, to, 64).udp(ports.0, ports.1).write(&mut packet, &message).unwrap();
+        packet
+    }
+
+    fn unresolved_after(packets: &[Vec<u8>]) -> Vec<String> {
+        let mut analyzer = Analyzer::new(Config { interest: interest(), ..Config::default() });
+        for packet in packets {
+            analyzer.push(&frame(packet));
+        }
+        unresolved(&analyzer)
+    }
+
+    #[test]
+    fn a_broker_that_dns_does_not_know_is_told() {
+        let (question, no_such_name) = ([1, 0], [0x81, 0x83]);
+        let broker = ["mqtt", "example"];
+        let told = unresolved_after(&[dns(question, &broker)]);
+        assert!(told.len() == 1 && told[0].contains("mqtt.example has not been answered"), "{told:?}");
+        let told = unresolved_after(&[dns(question, &broker), dns(no_such_name, &broker)]);
+        assert!(told.len() == 1 && told[0].contains("no such name"), "{told:?}");
+        assert!(unresolved_after(&[dns(question, &["www", "example"])]).is_empty());
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn it_looks_once_and_only_when_nothing_came() {
+        let start = now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut silence = Silence::new(interest(), start, None);
+        assert_eq!(silence.turn(after(4), 0), None);
+        assert_eq!(silence.turn(after(5), 0), Some(Turn::Off));
+        assert_eq!(silence.turn(after(6), 0), None);
+        assert_eq!(silence.turn(after(7), 0), Some(Turn::On));
+        assert_eq!(silence.turn(after(60), 0), None);
+        let mut busy = Silence::new(interest(), start, None);
+        assert_eq!(busy.turn(after(1), 1), None);
+        assert_eq!(busy.turn(after(9), 1), None);
+    }
+
+    #[test]
+    fn another_interface_is_suggested_where_the_default_route_is_not_looked_at() {
+        let interfaces = |name: &str| vec![name.to_owned()];
+        assert!(elsewhere(&interfaces("lo"), Some("eth0")).is_some_and(|sentence| sentence.contains("-i eth0")));
+        assert_eq!(elsewhere(&interfaces("eth0"), Some("eth0")), None);
+        assert_eq!(elsewhere(&interfaces("any"), Some("eth0")), None);
+        assert_eq!(elsewhere(&interfaces("lo"), None), None);
+    }
+}

@@ -51,6 +51,11 @@ impl Status {
     }
 }
 
+/// Says something to the user. Whoever closed standard error does not want to know.
+pub(super) fn say(sentence: &str) {
+    drop(writeln!(io::stderr(), "iotcap: {sentence}"));
+}
+
 fn line(Counts { frames, connections, dropped }: Counts) -> String {
     let (frames, connections) = (units::counted(frames, "frame"), units::counted(connections, "connection"));
     let dropped = if dropped > 0 { format!(", {} dropped", units::count(dropped)) } else { String::new() };

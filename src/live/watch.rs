@@ -4,7 +4,7 @@
 use super::links::{Change, Links};
 use super::signals::Signal;
 use super::silence::{Silence, Surroundings, Turn};
-use super::status::{Counts, Status};
+use super::status::{Counts, Status, say};
 use super::stuck::Stuck;
 use crate::analyze::{self, Told};
 use crate::analyzer::{Analyzer, Config, Happening, Taken};
@@ -74,7 +74,7 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(
-        parts: Parts,
+        mut parts: Parts,
         config: Config,
         selection: &'a SelectionArgs,
         output: &'a OutputArgs,
@@ -82,6 +82,7 @@ impl<'a> Watch<'a> {
     ) -> Self {
         let now = instant();
         let alive = parts.interfaces.len();
+        parts.told.capture.dropped = Some(0);
         // What is stuck is analysed by itself, and told by its own block.
         let mut beside = config.clone();
         beside.connection.follow = false;
@@ -150,11 +151,10 @@ impl<'a> Watch<'a> {
     /// Ends the capture: what is left is told, then the summary.
     pub(crate) fn finish(mut self) -> Result<Summary> {
         self.parts.running.stop();
-        let until = instant() + END;
-        while self.alive > 0 && instant() < until {
-            if let Some(news) = self.parts.running.next(TICK) {
-                self.take(news)?;
-            }
+        while self.alive > 0 {
+            // Nothing for so long: a thread is stuck in the kernel, and its last words are not worth the wait.
+            let Some(news) = self.parts.running.next(END) else { break };
+            self.take(news)?;
         }
         self.status.clear();
         self.analyzer.finish();
@@ -166,7 +166,7 @@ impl<'a> Watch<'a> {
         let hints = self.hints();
         let summary = self.parts.told.finish(&capture, &[])?;
         for sentence in hints {
-            eprintln!("iotcap: {sentence}");
+            say(&sentence);
         }
         Ok(summary)
     }
@@ -280,9 +280,9 @@ impl<'a> Watch<'a> {
         while let Some(record) = self.analyzer.poll() {
             self.status.clear();
             self.stuck.forget(&record);
-            self.parts.told.tell(&record)?;
+            self.parts.told.take(record);
         }
-        Ok(())
+        self.parts.told.tell_final(&mut self.analyzer)
     }
 
     fn look_after_links(&mut self) {
@@ -318,7 +318,7 @@ impl<'a> Watch<'a> {
 
     fn say(&mut self, sentence: &str) {
         self.status.clear();
-        eprintln!("iotcap: {sentence}");
+        say(sentence);
     }
 
     fn name(&self, interface: usize) -> &str {

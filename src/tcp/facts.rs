@@ -264,10 +264,10 @@ pub struct Fin {
     pub at: Moment,
     /// Its offset: bytes before it, and the SYN.
     pub seq: u64,
+    /// Offset up to which it acknowledges the other side.
+    pub acks: u64,
     /// Whether it acknowledges the other side's FIN.
     pub answers: bool,
-    /// Offset up to which the other side was acknowledged by then.
-    pub acks: u64,
     /// Whether it was acknowledged.
     pub acked: bool,
 }

@@ -363,8 +363,8 @@ impl<S: Sink> Step<'_, '_, S> {
         self.me.fin = at;
         let seq = u64::try_from(at).unwrap_or(0);
         let answers = place.ack.is_some_and(|ack| ack > self.peer.fin);
-        let acks = u64::try_from(self.peer.acked).unwrap_or(0);
-        self.me.facts.fin = Some(Fin { at: now, seq, answers, acks, acked: false });
+        let acks = place.ack.and_then(|ack| u64::try_from(ack).ok()).unwrap_or(0);
+        self.me.facts.fin = Some(Fin { at: now, seq, acks, answers, acked: false });
         self.sink.event(now, side, Event::Fin { seq });
     }
 

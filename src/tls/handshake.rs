@@ -87,6 +87,11 @@ impl Joiner {
         Some(Message { kind, length: length_u32(length), body, began: self.began.unwrap_or(began) })
     }
 
+    /// Whether a message has begun and goes on in the next record.
+    pub(super) fn is_open(&self) -> bool {
+        self.skipping > 0 || !self.buffer.is_empty() && !self.taken
+    }
+
     /// Bytes are missing between two records.
     pub(super) fn gap(&mut self) {
         *self = Self { lost: true, ..Self::default() };

@@ -48,19 +48,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let hello = record.tls.as_ref().and_then(|tls| tls.client_hello_began);
     let sooner = hello.is_some_and(|hello| closed.at < hello);
-    let fin = server.fin.filter(|fin| fin.at == closed.at);
-    let took_data = match fin {
-        Some(fin) => fin.acks > 1,
-        None => tcp.client.highest_acked > 1 || server.reset.is_some_and(|reset| acks_data(&reset, tcp)),
-    };
-    if took_data && !sooner {
+    // What is acknowledged behind the FIN came too late to be heard.
+    let heard = server.fin.filter(|fin| fin.at == closed.at).map_or(tcp.client.highest_acked, |fin| fin.acks);
+    if !sooner && (heard > 1 || server.reset.is_some_and(|reset| acks_data(&reset, tcp))) {
         return None;
     }
     let since = closed.at.at.since(opened.at);
     if since > case.at_once() {
         return None;
     }
-    let how = if fin.is_some() { "FIN" } else { "RST" };
+    let how = if server.fin.is_some_and(|fin| fin.at == closed.at) { "FIN" } else { "RST" };
     let message = format!(
         "the server accepted the connection and closed it {} later ({how}, frame {})",
         span(since),

@@ -4,7 +4,8 @@
 //! The client named the protocols that it would speak over TLS (ALPN), and the server speaks none of them.
 //!
 //! ## On the wire
-//! A ClientHello with the extension application_layer_protocol_negotiation, then the alert no_application_protocol.
+//! A ClientHello with the extension application_layer_protocol_negotiation, then the alert no_application_protocol. In TLS
+//! 1.3 some servers send it encrypted, behind their ServerHello and in place of their flight.
 //!
 //! ## Likely causes
 //! 1. The name of the protocol is not the one that this server knows.
@@ -25,6 +26,7 @@
 //! * RFC 7301, 3.2 (no_application_protocol)
 //! * AWS IoT Core developer guide, "Device communication protocols", table of ports and ALPN names
 
+use crate::diagnosis::handshake::{Sign, Stage};
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::net::Side;
 use crate::timeline::Phase;
@@ -39,20 +41,31 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = case.refusal()?;
-    let alert = refusal.alert().filter(|alert| *alert == AlertDescription::NO_APPLICATION_PROTOCOL)?;
-    let offered = &case.hello()?.alpn;
-    if offered.is_empty() {
-        return None;
-    }
-    let (offered, frame) = (offered.join(", "), refusal.at.frame);
-    let message = match refusal.by {
-        Side::Server => {
-            format!("the server speaks none of the protocols in ALPN: {offered} (alert {alert}, frame {frame})")
+    let hello = case.hello().filter(|hello| !hello.alpn.is_empty())?;
+    let (offered, frame) = (hello.alpn.join(", "), refusal.at.frame);
+    let finding = match (refusal.sign, refusal.by) {
+        (Sign::Alert(alert), by) if alert == AlertDescription::NO_APPLICATION_PROTOCOL => {
+            let message = match by {
+                Side::Server => {
+                    format!("the server speaks none of the protocols in ALPN: {offered} (alert {alert}, frame {frame})")
+                }
+                Side::Client => {
+                    format!("the client found none of its protocols, {offered}, chosen (alert {alert}, frame {frame})")
+                }
+            };
+            Finding::new(refusal.confidence(), refusal.at, message)
         }
-        Side::Client => {
-            format!("the client found none of its protocols, {offered}, chosen (alert {alert}, frame {frame})")
+        // The ServerHello says nothing of ALPN yet: a server may refuse it right behind.
+        (Sign::SealedAlert, Side::Server) if refusal.stage == Stage::ServerFlight => {
+            let message = format!(
+                "the server broke off behind its ServerHello, perhaps for ALPN: {offered} ({})",
+                refusal.shown()
+            );
+            Finding::possible(refusal.at, message)
+                .or_else("something is wrong with the server's own certificate or key")
         }
+        _ => return None,
     };
-    let finding = Finding::new(refusal.confidence(), refusal.at, message);
-    Some(finding.with_frame(case.tls()?.client_hello_at).stopped_in(refusal.stage.phase(case.record)))
+    // In TLS 1.3 a server may say so behind its ServerHello; it is about the hellos all the same.
+    Some(finding.with_frame(case.tls()?.client_hello_at))
 }

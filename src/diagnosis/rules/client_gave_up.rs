@@ -67,19 +67,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!("the client did not answer the server's flight in {}; then the server closed", shown(waited))
         }
     };
-    let longest = tls.records.server.longest;
+    let (longest, sent) = (tls.records.server.longest, case.record.tcp.server.stream_bytes());
     let finding = Finding::proven(refusal.at, message)
         .with_frame(flight)
         .rests_on_absence()
-        .because(format!("the server's longest record has {longest} bytes, all of it {}", bytes(case)));
+        .because(format!("the server sent {sent} bytes; its longest record has {longest}"));
     Some(match waited.as_secs() {
         0 => finding.or_else("the client refused the server certificate without saying so"),
         BLINDING_FROM..=BLINDING_TO => finding
             .or_else("the client refused the server certificate: s2n waits 10 to 30 s on purpose before it closes"),
         _ => finding,
     })
-}
-
-fn bytes(case: &Case<'_>) -> String {
-    format!("{} bytes", case.record.tcp.server.stream_bytes())
 }

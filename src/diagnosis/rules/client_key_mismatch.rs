@@ -11,6 +11,7 @@
 //! 1. The key file belongs to another certificate: files of two devices were mixed up.
 //! 2. The secure element holds another key than the certificate was issued for, or signs wrongly.
 //! 3. A bug of the client's stack in the kind of signature that the server asked for (RSA-PSS, for one).
+//! 4. Rarely its Finished: something on the way changed the handshake.
 //!
 //! ## What to do
 //! * `openssl x509 -noout -pubkey -in device.pem` and `openssl pkey -pubout -in device.key` must print the same.
@@ -20,7 +21,6 @@
 
 use super::client_certificate_refused::refused_by_server;
 use crate::diagnosis::{Case, Finding, Rule};
-use crate::evidence::Confidence;
 use crate::net::Side;
 use crate::timeline::Phase;
 use crate::tls::AlertDescription;
@@ -36,8 +36,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = refused_by_server(case)?;
     refusal.alert_among(Side::Server, &[AlertDescription::DECRYPT_ERROR])?;
     let message = format!("the server could not verify the client's signature ({})", refusal.shown());
-    // The same alert is said of a Finished that does not verify.
-    let finding = Finding::new(refusal.confidence().min(Confidence::Likely), refusal.at, message);
-    let finding = finding.with_frame(case.tls()?.client_flight_began);
-    Some(finding.or_else("the two sides do not agree on the handshake itself: something changed it on the way"))
+    let finding = Finding::new(refusal.confidence(), refusal.at, message);
+    Some(finding.with_frame(case.tls()?.client_flight_began))
 }

@@ -42,7 +42,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let hello_at = tls.client_hello_at?;
     let (by, at, how) = case.first_close()?;
     let waited = at.at.since(hello_at.at);
-    let heard = tcp.client.highest_acked > 1 && at >= hello_at;
+    // What is acknowledged behind the FIN came too late to be judged.
+    let acked = tcp.server.fin.filter(|fin| fin.at == at).map_or(tcp.client.highest_acked, |fin| fin.acks);
+    let heard = acked > 1 && at >= hello_at;
     let silent = tcp.server.payload_bytes == 0 && tcp.server.missed_bytes == 0;
     if by != Side::Server
         || !heard

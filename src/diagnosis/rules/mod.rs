@@ -1,6 +1,6 @@
 //! The catalogue: every finding, one file each, in the order of the phases.
 
-use super::Rule;
+use super::{Case, Judged, Rule, groups};
 
 mod accept_then_close;
 mod capture_ended_first;
@@ -149,8 +149,11 @@ pub static ALL: &[Rule] = &[
     puback_missing::RULE,
     protocol_error::RULE,
     keepalive_expired::RULE,
+    groups::SESSION_TAKEN_OVER,
     pingresp_missing::RULE,
+    groups::THROTTLED,
     server_closed::RULE,
+    groups::RECONNECT_STORM,
     slow_connack::RULE,
     server_silent::RULE,
     // Cannot tell.
@@ -169,6 +172,11 @@ pub static ALL: &[Rule] = &[
     name_unanswered::RULE,
     slow_name::RULE,
 ];
+
+/// What all rules find.
+pub(super) fn check_all(case: &Case<'_>) -> Vec<Judged> {
+    ALL.iter().filter_map(|rule| Some(Judged { rule, finding: (rule.check)(case)? })).collect()
+}
 
 /// The rule with this id or code.
 #[must_use]

@@ -47,9 +47,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if no_sni::explains_better(case, &refusal) {
         return None;
     }
-    // handshake_failure is what servers say of much else, too.
-    let is_exact = alert == AlertDescription::INSUFFICIENT_SECURITY;
-    let confidence = if is_exact { refusal.confidence() } else { refusal.confidence().min(Confidence::Likely) };
+    // Without a name, or of an old version, handshake_failure may mean that, too.
+    let is_exact = alert == AlertDescription::INSUFFICIENT_SECURITY
+        || hello.server_name.is_some() && hello.best_version() >= Version::TLS_1_2;
+    let limit = if is_exact { Confidence::Proven } else { Confidence::Likely };
+    let confidence = refusal.confidence().min(limit);
     let message = format!("the server found nothing to choose in the ClientHello ({})", refusal.shown());
     let mut finding =
         Finding::new(confidence, refusal.at, message).with_frame(case.tls()?.client_hello_at).because(offer(hello));

@@ -17,6 +17,12 @@
 //! ### AWS IoT Core
 //! 1. AWS IoT Core requires SNI, and refuses connections without it.
 //!
+//! ### HiveMQ Cloud
+//! 1. Clusters share their addresses: without SNI nobody knows which one is meant.
+//!
+//! ### EMQX Cloud
+//! 1. Serverless deployments share their addresses, and require SNI.
+//!
 //! ## What to do
 //! * Connect by the broker's name, and set it as the server's name in the TLS stack.
 //! * Compare `openssl s_client -connect HOST:8883 -servername HOST` with the same and `-noservername`.
@@ -64,7 +70,7 @@ fn confidence(case: &Case<'_>, refusal: &Refusal) -> Option<Confidence> {
         return None;
     }
     // A server that finds nothing in a broad offer misses something else: the name.
-    let requires_names = case.service == Some(Service::AwsIotCore);
+    let requires_names = matches!(case.service, Some(Service::AwsIotCore | Service::HiveMqCloud | Service::EmqxCloud));
     let refused_a_broad_offer = matches!(refusal.sign, Sign::Alert(_)) && is_broad(hello);
     match refusal.sign {
         Sign::Alert(AlertDescription::UNRECOGNIZED_NAME) => Some(Confidence::Proven),

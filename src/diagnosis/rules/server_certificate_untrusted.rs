@@ -23,6 +23,12 @@
 //! ### Azure IoT Hub
 //! 1. The device lacks the DigiCert Global Root G2: the hub's certificates moved away from the Baltimore root.
 //!
+//! ### HiveMQ Cloud
+//! 1. The device lacks ISRG Root X1, the root of Let's Encrypt.
+//!
+//! ### EMQX Cloud
+//! 1. The device lacks the DigiCert root that the console offers for download (emqxsl-ca.crt).
+//!
 //! ## What to do
 //! * Compare the issuer seen with the CA file on the device.
 //! * Check what the server sends: `openssl s_client -connect HOST:8883 -servername HOST -CAfile CA.pem -showcerts`.
@@ -82,7 +88,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         }
         Sign::LateClose(how) => {
             let message = format!(
-                "the client closed right after the handshake without sending anything ({}, frame {}), as if it did not want this server",
+                "the client closed right after the handshake, as if it did not want this server ({}, frame {})",
                 how.name().to_uppercase(),
                 refusal.at.frame
             );

@@ -85,7 +85,7 @@ fn what_is_missing(case: &Case<'_>, tls: &Facts) -> Option<String> {
         // ServerHelloDone, or the ChangeCipherSpec of a resumed session.
         tls.history.as_str().contains(['n', 'i'])
     } else {
-        // Of what is encrypted only this can be told: that there is nothing of it. The dummy ChangeCipherSpec does not count.
+        // Of what is encrypted only this can be told: that there is none. The dummy ChangeCipherSpec does not count.
         let hellos = 1 + u64::from(tls.hello_retry.is_some());
         tls.finished.server.is_some() || count > hellos + u64::from(tls.change_cipher_spec.server.is_some())
     };

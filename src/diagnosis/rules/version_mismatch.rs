@@ -51,9 +51,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             format!("the server takes none of the offered versions, {offered} (alert {alert}, frame {frame})")
         }
         (Side::Client, Some(chosen)) => {
-            format!(
-                "the client does not take TLS {chosen}, which the server chose; it offered {offered} (alert {alert}, frame {frame})"
-            )
+            format!("the client offered {offered} and does not take {chosen} (alert {alert}, frame {frame})")
         }
         (Side::Client, None) => return None,
     };

@@ -27,6 +27,7 @@ use crate::tls::{Certificate, Facts, Version};
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
     severity: Severity::Warning,
+    keeps_outcome: true,
     ..Rule::new("weak-parameters", "TLS039", include_str!("weak_parameters.rs"), check)
 };
 

@@ -7,9 +7,10 @@ pub use whole::{CaptureFacts, about_capture, capture};
 
 use super::model::{self, Millis, Time};
 use crate::connection::Record;
-use crate::diagnosis::{Finding, Judged, Outcome, Service, Severity, Verdict};
+use crate::diagnosis::{Finding, Group, Judged, Outcome, Service, Severity, Verdict};
 use crate::event::{By, Event, Kind};
 use crate::evidence::Basis;
+use crate::frame::FrameId;
 use crate::net::{Endpoint, Side};
 use crate::time::Timestamp;
 use crate::timeline::{CloseHow, Closed, Phase, PhaseOutcome, PhaseSpan, Rung, Timings};
@@ -22,7 +23,7 @@ pub fn connection(record: &Record, verdict: &Verdict) -> model::Connection {
     let service = record.server_name().and_then(Service::of);
     let Endpoint { address, port } = record.endpoints.client;
     model::Connection {
-        id: id(record),
+        id: id(record.first.frame),
         ordinal: record.ordinal,
         client: model::Client { address: address.to_string(), port },
         server: server(record),
@@ -50,9 +51,27 @@ pub fn connection(record: &Record, verdict: &Verdict) -> model::Connection {
     }
 }
 
+/// A finding that spans connections.
+#[must_use]
+pub fn group(group: &Group) -> model::Group {
+    let Endpoint { address, port } = group.server;
+    let service = group.server_name.as_deref().and_then(Service::of).map(Service::name);
+    model::Group {
+        id: Cow::Borrowed(group.rule.id),
+        code: Cow::Borrowed(group.rule.code),
+        severity: severity(group.rule.severity),
+        confidence: group.confidence.into(),
+        server: Some(model::Server { address: address.to_string(), port, name: group.server_name.clone() }),
+        clients: group.clients.clone(),
+        connections: group.connections.iter().copied().map(id).collect(),
+        message: group.message.clone(),
+        evidence: group.evidence.clone(),
+        remedy: group.rule.doc().items("What to do", service).into_iter().map(Cow::Owned).collect(),
+    }
+}
+
 /// The number of the first frame: the same for every number of threads, and to be found in Wireshark.
-fn id(record: &Record) -> String {
-    let frame = record.first.frame;
+fn id(frame: FrameId) -> String {
     match frame.file() {
         0 => frame.number().to_string(),
         file => format!("{}-{}", file + 1, frame.number()),

@@ -124,6 +124,12 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Capture<Active>, Liv
     Ok(capture)
 }
 
+/// How often the kernel hands a frame of this interface over. Linux hands those of loopback over on their way out and on
+/// their way in; libpcap passes over the first, but both take room in the buffer, and both count when there is none.
+pub(super) fn copies(name: &str) -> u64 {
+    if cfg!(target_os = "linux") && name == "lo" { 2 } else { 1 }
+}
+
 /// What files call the link type that libpcap has for a device: most numbers are the same, some differ between systems.
 pub(super) fn link_type(Linktype(number): Linktype) -> LinkType {
     const DLT_ATM_RFC1483: i32 = 11;

@@ -115,7 +115,7 @@ impl LiveCapture {
             let control = Control::new(&mut capture);
             let filling = Filling::new(index, link_type, empty, out.clone());
             let thread_name = format!("capture {name}");
-            let tally = Tally::default();
+            let tally = Tally::new(device::copies(&name));
             let options = options.clone();
             let worker =
                 Worker { name, capture, control: Arc::clone(&control), options, reopen, filling, tally, rounds: 0 };

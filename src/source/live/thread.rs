@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Batches of one interface that can be under way at once: some 16 MiB.
 pub(super) const BATCHES: usize = 64;
@@ -80,31 +80,47 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut looking = false;
         loop {
-            match self.control.order() {
-                Order::Stop => break,
-                order => {
-                    if looking != (order == Order::Look) {
-                        looking = order == Order::Look;
-                        self.set_filter(looking);
-                    }
-                }
-            }
-            match self.round() {
-                Ok(()) => {}
-                Err(message) if self.control.order() != Order::Stop => {
-                    self.filling.news(News::Lost { interface: self.filling.interface, message });
-                    if !self.reopen || !self.open_again() {
-                        break;
-                    }
-                    looking = false;
-                }
-                Err(_) => break,
-            }
-            if self.filling.nobody_listens {
+            let order = self.control.order();
+            if order == Order::Stop || self.filling.nobody_listens {
                 break;
             }
+            if looking != (order == Order::Look) {
+                looking = !looking;
+                self.set_filter(looking);
+            }
+            if let Err(message) = self.round()
+                && self.control.order() != Order::Stop
+            {
+                self.filling.news(News::Lost { interface: self.filling.interface, message });
+                if !self.reopen || !self.open_again() {
+                    break;
+                }
+                looking = false;
+            }
         }
-        self.count();
+        self.end();
+    }
+
+    /// Takes what the kernel still holds of the time before, and tells the last counters.
+    fn end(mut self) {
+        let until = clock();
+        if let Ok(capture) = self.capture.setnonblock() {
+            self.capture = capture;
+            loop {
+                let taken = self.capture.dispatch(None, |packet| self.filling.push(&packet));
+                self.filling.hand_over();
+                match taken {
+                    // It was woken before: that is told once, and says nothing of what there is.
+                    Err(pcap::Error::PcapError(message)) if message.is_empty() => {}
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {}
+                }
+                if self.filling.last > until || self.filling.nobody_listens {
+                    break;
+                }
+            }
+            self.count();
+        }
         self.filling.news(News::Over { interface: self.filling.interface });
     }
 
@@ -168,6 +184,8 @@ pub(super) struct Filling {
     unfiltered: bool,
     batch: Option<Batch>,
     made: usize,
+    /// When the last frame was captured.
+    last: Timestamp,
     free: Receiver<Batch>,
     out: SyncSender<News>,
     nobody_listens: bool,
@@ -180,7 +198,8 @@ impl Filling {
         free: Receiver<Batch>,
         out: SyncSender<News>,
     ) -> Self {
-        Self { interface, link_type, unfiltered: false, batch: None, made: 0, free, out, nobody_listens: false }
+        let (made, last) = (0, Timestamp::from_nanos(i64::MIN));
+        Self { interface, link_type, unfiltered: false, batch: None, made, last, free, out, nobody_listens: false }
     }
 
     fn push(&mut self, packet: &Packet<'_>) {
@@ -194,7 +213,8 @@ impl Filling {
             self.nobody_listens = true;
             return;
         };
-        batch.push(time(packet), packet.header.len, packet.data);
+        self.last = time(packet);
+        batch.push(self.last, packet.header.len, packet.data);
     }
 
     /// A batch that is free; a new one while there are few; or the next one that becomes free.
@@ -231,21 +251,33 @@ fn time(packet: &Packet<'_>) -> Timestamp {
     Timestamp::from_nanos((ts.tv_sec as i64).saturating_mul(1_000_000_000).saturating_add(fraction))
 }
 
+/// The clock that the kernel stamps frames with.
+#[expect(clippy::disallowed_methods, reason = "what is captured after the end is not waited for")]
+fn clock() -> Timestamp {
+    Timestamp::default() + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// Adds libpcap's counters up: they are 32 bits wide and wrap, and begin anew with each opening.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
+    /// How often the kernel hands one frame over.
+    copies: u64,
     total: Counters,
     last: (u32, u32),
 }
 
 impl Tally {
+    pub(super) fn new(copies: u64) -> Self {
+        Self { copies, total: Counters::default(), last: (0, 0) }
+    }
+
     /// The new totals, if frames were dropped since they were last taken.
     fn add(&mut self, Stat { dropped, if_dropped, .. }: Stat) -> Option<Counters> {
         let since = (dropped.wrapping_sub(self.last.0), if_dropped.wrapping_sub(self.last.1));
         self.last = (dropped, if_dropped);
         self.total.kernel += u64::from(since.0);
         self.total.interface += u64::from(since.1);
-        (since != (0, 0)).then_some(self.total)
+        (since != (0, 0)).then(|| Counters { kernel: self.total.kernel.div_ceil(self.copies), ..self.total })
     }
 
     const fn begin_anew(&mut self) {
@@ -263,11 +295,12 @@ mod tests {
 
     #[test]
     fn counters_wrap_and_begin_anew() {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(1);
         assert_eq!(tally.add(stat(0, 0)), None);
         assert_eq!(tally.add(stat(u32::MAX, 2)).map(|c| (c.kernel, c.interface)), Some((u64::from(u32::MAX), 2)));
         assert_eq!(tally.add(stat(4, 2)).map(|c| c.kernel), Some((1 << 32) + 4));
         tally.begin_anew();
         assert_eq!(tally.add(stat(1, 1)).map(|c| (c.kernel, c.interface)), Some(((1 << 32) + 5, 3)));
+        assert_eq!(Tally::new(2).add(stat(7, 0)).map(|c| c.kernel), Some(4));
     }
 }

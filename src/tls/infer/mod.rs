@@ -10,6 +10,7 @@ mod flights;
 pub(super) use closing::Closing;
 pub(super) use flights::Flights;
 
+use super::PlaintextLen;
 use super::hello::Grouped;
 use crate::evidence::Confidence;
 use crate::net::Side;
@@ -116,8 +117,27 @@ pub(super) struct Sealed {
     pub(super) length: u32,
     /// The length of what is in it, if there is no padding.
     pub(super) content: u32,
+    /// How many bytes of plaintext it holds: the same with an AEAD suite, else a range.
+    pub(super) plaintext: PlaintextLen,
     pub(super) began: Moment,
     pub(super) ended: Moment,
+}
+
+impl Sealed {
+    /// This record and the one that goes on with its message, as if they were one.
+    pub(super) fn joined(&self, next: &Self) -> Self {
+        Self {
+            by: self.by,
+            length: self.length.saturating_add(next.length),
+            content: self.content.saturating_add(next.content),
+            plaintext: PlaintextLen {
+                min: self.plaintext.min.saturating_add(next.plaintext.min),
+                max: self.plaintext.max.saturating_add(next.plaintext.max),
+            },
+            began: self.began,
+            ended: next.ended,
+        }
+    }
 }
 
 /// What became of a record: part of the handshake (or an alert), or application data.

@@ -81,8 +81,12 @@ impl Session {
         sink: &mut impl Sink,
     ) {
         let mut joiner = std::mem::take(self.joiner(seen.by));
+        let length = length_u32(bytes.len());
         while let Some(message) = joiner.next(&mut bytes, seen.began, self.max_message) {
             self.handle_message(Seen { began: message.began, ..seen }, &message, context, sink);
+        }
+        if joiner.is_open() {
+            self.cuts.learn(seen.by, length);
         }
         *self.joiner(seen.by) = joiner;
     }
@@ -191,6 +195,8 @@ impl Session {
             self.facts.client_hello = Some(Arc::clone(&hello));
             self.facts.client_hello_began = Some(seen.began);
             self.facts.client_hello_at = Some(seen.ended);
+        } else if self.facts.is_established() {
+            self.renegotiate(&hello);
         }
         Event::ClientHello(hello)
     }
@@ -201,8 +207,9 @@ impl Session {
             self.facts.hello_retry = Some(Arc::clone(&hello));
             return Event::HelloRetryRequest(hello);
         }
-        // A renegotiation (TLS 1.2) is told and changes nothing else: its keys are not followed.
+        // A renegotiation (TLS 1.2) is told and changes nothing but the keys.
         if self.facts.server_hello.is_some() && self.facts.is_established() {
+            self.agree_anew(&hello, key_log);
             return Event::ServerHello(hello);
         }
         let is_tls13 = hello.version >= Version::TLS_1_3;

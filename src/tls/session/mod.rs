@@ -15,9 +15,13 @@ use super::{Context, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::{PerSide, Side};
 use crate::stream::Moment;
+use cuts::Cuts;
+use renegotiation::Renegotiation;
 
+mod cuts;
 mod handshake;
 mod opened;
+mod renegotiation;
 mod sealed;
 
 /// The longest alert record whose body is looked at: sixteen alerts, more than any stack joins.
@@ -36,10 +40,14 @@ pub(super) struct Session {
     /// Records were lost, or the capture began in the middle: the absence of a message proves nothing.
     incomplete: bool,
     decryptor: Option<Box<Decryptor>>,
+    /// A second handshake, whose keys not both sides have taken to.
+    renegotiation: Option<Box<Renegotiation>>,
     /// How many secrets there were when this connection's were last looked for.
     secrets_known: usize,
     secret_attempts: u8,
     flights: Option<Box<Flights>>,
+    /// Records that go on with a message.
+    cuts: Cuts,
     closing: Closing,
     /// When each side closed.
     closed: PerSide<Option<Moment>>,
@@ -57,9 +65,11 @@ impl Session {
             suite: None,
             incomplete: false,
             decryptor: None,
+            renegotiation: None,
             secrets_known: 0,
             secret_attempts: 0,
             flights: None,
+            cuts: Cuts::default(),
             closing: Closing::default(),
             closed: PerSide::default(),
             client_key_exchange: false,
@@ -80,7 +90,7 @@ impl Session {
     pub(super) fn handle_gap(&mut self, side: Side) {
         self.incomplete = true;
         self.joiner(side).gap();
-        if let Some(decryptor) = &mut self.decryptor {
+        if let Some(decryptor) = self.decryptor_of(side) {
             decryptor.lost_records(side);
         }
     }
@@ -131,6 +141,10 @@ impl Session {
         records.longest = records.longest.max(record.header.length);
         records.last = Some(record.ended);
         self.note_flights(side, record);
+        self.settle_cut(side.peer(), sink);
+        if record.header.content_type != ContentType::APPLICATION_DATA {
+            self.settle_cut(side, sink);
+        }
         if self.may_open(side, record.header.content_type) && self.open_record(side, record, context, sink) {
             return;
         }
@@ -150,11 +164,15 @@ impl Session {
 
     /// The capture has ended: nobody has closed, but what is held will not become more.
     pub(super) fn finish(&mut self, sink: &mut impl Sink) {
+        for side in Side::BOTH {
+            self.settle_cut(side, sink);
+        }
         self.settle_flights(Side::Client, sink);
     }
 
     /// A side has closed.
     pub(super) fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
+        self.settle_cut(side, sink);
         self.settle_flights(side, sink);
         if let Some(goodbye) = self.closing.close(side) {
             self.inferred(&goodbye.record, Reading::Alert, goodbye.confidence, sink);

@@ -52,8 +52,8 @@ impl Session {
 
     /// Whether records of this type and side may be opened.
     pub(super) fn may_open(&self, side: Side, content_type: ContentType) -> bool {
-        self.decryptor.is_some()
-            && if self.is_tls13() { content_type == ContentType::APPLICATION_DATA } else { self.sealed[side] }
+        let has_keys = self.decryptor.is_some() || self.renegotiation.is_some();
+        has_keys && if self.is_tls13() { content_type == ContentType::APPLICATION_DATA } else { self.sealed[side] }
     }
 
     /// Opens a record and reads what is in it. False: it stays closed.
@@ -64,7 +64,7 @@ impl Session {
         context: &mut Context<'_>,
         sink: &mut impl Sink,
     ) -> bool {
-        let Some(decryptor) = self.decryptor.as_mut() else { return false };
+        let Some(decryptor) = self.decryptor_of(side) else { return false };
         let Body::Whole(body) = record.body else {
             decryptor.lost_records(side);
             return false;
@@ -118,6 +118,10 @@ impl Session {
         match content_type {
             ContentType::HANDSHAKE => self.handle_handshake_bytes(seen, plaintext, context, sink),
             ContentType::ALERT => self.handle_alerts(seen, plaintext, true, sink),
+            ContentType::CHANGE_CIPHER_SPEC => {
+                self.take_new_keys(seen.by);
+                self.emit(seen, Event::ChangeCipherSpec, sink);
+            }
             ContentType::APPLICATION_DATA => {
                 let length = u32::try_from(plaintext.len()).unwrap_or(u32::MAX);
                 self.note_application_data(seen, length, sink);
@@ -139,7 +143,7 @@ impl Session {
     }
 }
 
-fn decryptor(client: &ClientHello, server: &ServerHello, secrets: &Secrets) -> Option<Decryptor> {
+pub(super) fn decryptor(client: &ClientHello, server: &ServerHello, secrets: &Secrets) -> Option<Decryptor> {
     let (version, cipher) = (server.version, server.cipher);
     if version == Version::TLS_1_3 {
         return Decryptor::tls13(cipher, secrets).ok();

@@ -25,9 +25,27 @@ impl Session {
         if self.flights.is_none() && self.is_tls13_without_server_hello(side) {
             self.flights = Some(Box::new(Flights::new(None, false, false)));
         }
-        let sealed = Sealed { by: side, length, content: self.content_len(length), began, ended };
+        let (content, plaintext) = (self.content_len(length), self.plaintext_len(length));
+        let sealed = Sealed { by: side, length, content, plaintext, began, ended };
+        if let Some(old) = self.cuts.give_up_old(side, began) {
+            self.sealed_record(old, sink);
+        }
+        if let Some(sealed) = self.cuts.join(sealed) {
+            self.sealed_record(sealed, sink);
+        }
+    }
+
+    /// Something else came: what was cut off before it does not go on.
+    pub(super) fn settle_cut(&mut self, side: Side, sink: &mut impl Sink) {
+        if let Some(sealed) = self.cuts.give_up(side) {
+            self.sealed_record(sealed, sink);
+        }
+    }
+
+    /// A record, or all records of one message.
+    fn sealed_record(&mut self, sealed: Sealed, sink: &mut impl Sink) {
         // A Finished that was read leaves nothing to guess about.
-        let is_past = self.facts.finished[side].is_some_and(|mark| mark.basis.is_observed());
+        let is_past = self.facts.finished[sealed.by].is_some_and(|mark| mark.basis.is_observed());
         match self.flights.as_mut().filter(|_| !is_past) {
             Some(flights) => {
                 let mut judged = Vec::new();
@@ -137,7 +155,7 @@ impl Session {
             self.closing.record(record);
         }
         // Between readable records a closed one is a hole.
-        let sealed = ApplicationData::Sealed(self.plaintext_len(record.length));
+        let sealed = ApplicationData::Sealed(record.plaintext);
         let data = if self.facts.decrypted { ApplicationData::Gap } else { sealed };
         sink.application_data(record.by, record.ended, data);
     }

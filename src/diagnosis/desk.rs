@@ -1,0 +1,146 @@
+//! The second stage of the verdict: one connection often explains another, so that a finished one waits a little.
+//!
+//! ```text
+//! arrived(arrival) · push(record) · advance(now) … poll() → record and verdict … finish() … poll() … groups()
+//! ```
+//!
+//! Records come in when they are over, in any order, and go out with their final verdicts in the order of their coming.
+//! Time is the capture's own. Nothing here reads traffic; memory is bounded, and what gives way is counted.
+
+use super::groups::{self, Group, Groups};
+use super::rules;
+use super::{CaptureState, Case, Judged, Service, Thresholds, Verdict};
+use crate::connection::{Arrival, Record};
+use crate::net::Endpoint;
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// How long a finished record waits for what may explain it.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// The most records that wait; more make the oldest one's verdict early.
+const MAX_WAITING: usize = 4096;
+
+/// The most arrivals that are kept of one server.
+const MAX_ARRIVALS: usize = 1024;
+
+/// The most servers whose arrivals are kept.
+const MAX_SERVERS: usize = 256;
+
+/// Gives final verdicts.
+#[derive(Debug, Default)]
+pub struct Desk {
+    thresholds: Thresholds,
+    waiting: VecDeque<(Timestamp, Record)>,
+    arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
+    groups: Groups,
+    now: Option<Timestamp>,
+    is_finished: bool,
+    counts: DeskCounts,
+}
+
+/// What gave way to the bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeskCounts {
+    /// Verdicts that were given before their time.
+    pub early_verdicts: u64,
+    /// Arrivals that were forgotten.
+    pub forgotten_arrivals: u64,
+}
+
+impl Desk {
+    /// A desk with nothing on it.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        Self { thresholds, ..Self::default() }
+    }
+
+    /// Where "slow" and "lossy" begin.
+    #[must_use]
+    pub const fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
+    /// A server has accepted a client.
+    pub fn arrived(&mut self, arrival: Arrival) {
+        let server = arrival.endpoints.server;
+        if self.arrivals.len() >= MAX_SERVERS
+            && !self.arrivals.contains_key(&server)
+            && let Some((_, forgotten)) = self.arrivals.pop_first()
+        {
+            self.counts.forgotten_arrivals += forgotten.len() as u64;
+        }
+        let arrivals = self.arrivals.entry(server).or_default();
+        if arrivals.iter().any(|known| known.ordinal == arrival.ordinal) {
+            return;
+        }
+        if arrivals.len() == MAX_ARRIVALS {
+            arrivals.pop_front();
+            self.counts.forgotten_arrivals += 1;
+        }
+        arrivals.push_back(arrival);
+    }
+
+    /// A connection is over.
+    pub fn push(&mut self, record: Record) {
+        if let Some(mqtt) = record.mqtt.as_deref()
+            && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
+        {
+            self.arrived(arrival);
+        }
+        let now = self.now.map_or(record.last.at, |now| now.max(record.last.at));
+        self.waiting.push_back((now + WAIT, record));
+    }
+
+    /// The capture's time has come so far.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = Some(self.now.map_or(now, |latest| latest.max(now)));
+    }
+
+    /// The capture is over: nothing waits any longer.
+    pub const fn finish(&mut self) {
+        self.is_finished = true;
+    }
+
+    /// The next connection whose verdict is final.
+    pub fn poll(&mut self, capture: CaptureState) -> Option<(Record, Verdict)> {
+        let (due, _) = self.waiting.front()?;
+        let is_due = self.is_finished || self.now.is_some_and(|now| now >= *due);
+        let is_early = !is_due && self.waiting.len() > MAX_WAITING;
+        if !is_due && !is_early {
+            return None;
+        }
+        self.counts.early_verdicts += u64::from(is_early);
+        let (_, record) = self.waiting.pop_front()?;
+        let verdict = self.judge(&record, capture);
+        self.groups.note(&record, &verdict, &self.thresholds);
+        Some((record, verdict))
+    }
+
+    /// The findings that span connections, so far.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        self.groups.all()
+    }
+
+    /// What gave way to the bounds.
+    #[must_use]
+    pub const fn counts(&self) -> DeskCounts {
+        self.counts
+    }
+
+    fn judge(&mut self, record: &Record, capture: CaptureState) -> Verdict {
+        let service = record.server_name().and_then(Service::of);
+        let case = Case { record, capture, service, thresholds: &self.thresholds };
+        let mut found = rules::check_all(&case);
+        let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flatten();
+        if let Some((finding, by)) = groups::taken_over(&case, arrivals) {
+            self.groups.note_takeover(record, by, finding.confidence);
+            let rule = rules::find("session-taken-over");
+            let is_told = found.iter().any(|judged| Some(judged.rule.id) == rule.map(|rule| rule.id));
+            found.extend(rule.filter(|_| !is_told).map(|rule| Judged { rule, finding }));
+        }
+        Verdict::from_findings(record, capture, found)
+    }
+}
