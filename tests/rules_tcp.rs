@@ -9,7 +9,6 @@ use iotcap::connection::Settings;
 use iotcap::decode::Interest;
 use iotcap::diagnosis::whole::{Whole, whole};
 use iotcap::diagnosis::{CaptureState, Outcome, Severity, Thresholds, Verdict, diagnose};
-use iotcap::evidence::Confidence;
 use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::source;
 use iotcap::time::Timestamp;
@@ -106,11 +105,7 @@ fn has(verdict: &Verdict, id: &str) -> bool {
 
 /// The verdicts that accuse somebody, with what they say.
 fn accusations(frames: &[Owned]) -> Vec<String> {
-    let accuses = |verdict: &Verdict| {
-        let errors = verdict.findings.iter().filter(|judged| judged.severity() == Severity::Error);
-        matches!(verdict.outcome, Outcome::Failed | Outcome::Degraded)
-            || errors.map(|judged| judged.finding.confidence).max() >= Some(Confidence::Likely)
-    };
+    let accuses = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Failed | Outcome::Degraded);
     verdicts(frames).iter().filter(|verdict| accuses(verdict)).map(|verdict| verdict.headline.clone()).collect()
 }
 

@@ -21,6 +21,7 @@
 //! ## References
 //! * MQTT 3.1.1, 3.14 and 3.1.2.5 (will); MQTT 5.0, 4.13.2; RFC 8446, 6.1 (close_notify)
 
+use crate::connection::PortKind;
 use crate::diagnosis::reading::span;
 use crate::diagnosis::{Case, Finding, Rule, Severity};
 use crate::event::By;
@@ -59,7 +60,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let finding = finding.with_frame(last).rests_on_absence().stopped_in(case.phase());
     // Where its last words had no answer it may have given up waiting for one; other rules know for which.
     let waited = record.tcp.before_close.server.is_none_or(|said| said < last);
-    Some(if waited {
+    Some(if record.expected == PortKind::ByContent && !read {
+        finding.as_severe_as(Severity::Note).or_else("a protocol other than MQTT, which may close like this")
+    } else if waited {
         let reading = "the client gave up waiting for an answer of the server";
         finding.as_severe_as(Severity::Warning).at_most(Confidence::Likely).or_else(reading)
     } else {

@@ -86,7 +86,8 @@ fn beside_sender(case: &Case<'_>, side: Side) -> Option<Finding> {
         .with_frame(in_flight.last_sent)
         .with_frame(peer.last_frame)
         .because(format!("the largest segment of the {side} that was acknowledged holds {passed}"));
-    Some(told(finding, case))
+    // What was never acknowledged has not happened for the other side.
+    Some(told(finding, case).stopped_in(case.phase_at(in_flight.first_sent)))
 }
 
 fn beside_receiver(case: &Case<'_>, side: Side) -> Option<Finding> {

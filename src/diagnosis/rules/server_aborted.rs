@@ -21,8 +21,9 @@
 //! ## References
 //! * RFC 8446, 6.1 (close_notify); RFC 9293, 3.6; MQTT 3.1.1, 4.8
 
+use crate::connection::PortKind;
 use crate::diagnosis::reading::{is_round, span};
-use crate::diagnosis::{Case, Finding, Rule};
+use crate::diagnosis::{Case, Finding, Rule, Severity};
 use crate::event::By;
 use crate::net::Side;
 use crate::timeline::CloseHow;
@@ -76,7 +77,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         span(quiet)
     );
     let finding = Finding::likely(closed.at, message).with_frame(last).rests_on_absence().stopped_in(case.phase());
-    Some(if quiet >= LONG_SILENCE && is_round(quiet) {
+    let read = record.tls.as_ref().is_none_or(|tls| tls.decrypted);
+    Some(if record.expected == PortKind::ByContent && !read {
+        finding.as_severe_as(Severity::Note).or_else("a protocol other than MQTT, which may close like this")
+    } else if quiet >= LONG_SILENCE && is_round(quiet) {
         finding
             .probably(format!("An idle timer of {} at a load balancer or proxy in front of the broker.", span(quiet)))
     } else {
