@@ -142,7 +142,7 @@ impl Tracker {
                     session.handle_record(side, &record, context, sink);
                 }
                 if reader.is_lost() {
-                    session.handle_gap(side);
+                    session.handle_gap(side, sink);
                     sink.application_data(side, at, ApplicationData::Gap);
                 }
             }

@@ -1,6 +1,9 @@
 //! Secrets: read wherever they stand, shown nowhere; and payloads, which are shown on demand only.
 
 use super::{captures, keys_of};
+use clap::ValueEnum;
+use iotcap::cli::FormatName;
+use std::ffi::OsString;
 
 #[test]
 fn decryption_secrets_are_read_unasked_wherever_they_stand() {
@@ -85,19 +88,24 @@ fn secrets_appear_in_no_output() {
         let secrets: Vec<_> =
             text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').nth(2)).collect();
         assert!(!secrets.is_empty(), "{name}");
-        let report = |format: &str| format!("{format}={}", temporary.path().join(format!("{name}.{format}")).display());
         let (keys, capture) = (folder.join("capture.keys"), folder.join("capture.pcapng"));
-        let (json, jsonl) = (report("json"), report("jsonl"));
-        let mut arguments: Vec<&std::ffi::OsStr> = vec!["-vv".as_ref(), "--payload".as_ref(), "64".as_ref()];
-        arguments.extend(["--keylog".as_ref(), keys.as_os_str(), "--report".as_ref(), json.as_ref()]);
-        arguments.extend(["--report".as_ref(), jsonl.as_ref(), capture.as_os_str()]);
+        let formats = FormatName::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let reports: Vec<_> = formats
+            .map(|format| {
+                (format.get_name().to_owned(), temporary.path().join(format!("{name}.{}", format.get_name())))
+            })
+            .collect();
+        let mut arguments: Vec<OsString> = ["-vv", "--payload", "64", "--keylog"].map(OsString::from).into();
+        arguments.extend([keys.into_os_string(), capture.into_os_string()]);
+        for (format, path) in &reports {
+            arguments.extend(["--report".into(), format!("{format}={}", path.display()).into()]);
+        }
         let output = captures::iotcap(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let mut printed =
             vec![("standard output".to_owned(), output.stdout), ("standard error".to_owned(), output.stderr)];
-        for format in ["json", "jsonl"] {
-            let path = temporary.path().join(format!("{name}.{format}"));
-            printed.push((path.display().to_string(), std::fs::read(&path).expect("a report")));
+        for (format, path) in reports {
+            printed.push((format, std::fs::read(path).expect("a report")));
         }
         for (place, bytes) in &printed {
             let printed = String::from_utf8_lossy(bytes).to_lowercase();

@@ -87,7 +87,8 @@ impl Session {
     }
 
     /// Bytes of this side are missing.
-    pub(super) fn handle_gap(&mut self, side: Side) {
+    pub(super) fn handle_gap(&mut self, side: Side, sink: &mut impl Sink) {
+        self.settle_cut(side, sink);
         self.incomplete = true;
         self.joiner(side).gap();
         if let Some(decryptor) = self.decryptor_of(side) {
@@ -110,7 +111,7 @@ impl Session {
             Piece::SslV2Hello { message, began } => self.ssl_v2_hello(seen(began), message, sink),
             Piece::Garbage { bytes, began } => {
                 self.facts.malformed += 1;
-                self.handle_gap(side);
+                self.handle_gap(side, sink);
                 self.emit(seen(began), Event::Garbage { bytes }, sink);
             }
             Piece::Resynchronised { skipped } => {
