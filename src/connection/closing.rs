@@ -16,6 +16,9 @@ const HOPS: u8 = 3;
 /// Below this the far end may be as near as the capture, and times tell nothing.
 const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
 
+/// A farewell and the FIN or reset behind it lie no farther apart, beyond two round trips.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// The first sign of closing; none while the connection is open.
 pub(super) fn closed(
     tcp: &tcp::Facts,
@@ -65,19 +68,25 @@ fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option
     let mut add = |at: Moment, by: By, what: Mark, basis: Basis| signs.push(Sign { at, by, what, basis });
     // A record of two bytes is as well a ping, unless its sender then closes.
     let then_closes = how_tcp_ended(tcp, side.into()).is_some();
-    let counts = |basis: Basis| basis.is_observed() || then_closes;
-    if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]).filter(|mark| counts(mark.basis)) {
+    let ended = facts.fin.map(|fin| fin.at).into_iter().chain(facts.reset.map(|reset| reset.at)).min();
+    let soon = FAREWELL + tcp.handshake.round_trip().unwrap_or_default() * 2;
+    let is_prompt = |at: Moment| ended.is_some_and(|ended| ended.at.since(at.at) <= soon);
+    let counts = |at: Moment, basis: Basis| basis.is_observed() || (then_closes && is_prompt(at));
+    // In the handshake nothing but an alert is so short.
+    let in_session = |at: Moment| mqtt.and_then(|mqtt| mqtt.connack_at).is_some_and(|connected| connected < at);
+    if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]).filter(|mark| counts(mark.at, mark.basis)) {
         add(mark.at, side.into(), Mark::Disconnect, mark.basis);
     }
     for seen in tls.into_iter().flat_map(|tls| &tls.alerts).filter(|seen| seen.by == side) {
         match seen.alert {
             Some(alert) if alert.is_fatal() => add(seen.at, side.into(), Mark::FatalAlert, seen.basis),
             Some(_) => {}
+            None if in_session(seen.at) && !counts(seen.at, seen.basis) => {}
             // What an encrypted alert says is not known; hardly any but closing ones are ever sent.
             None => add(seen.at, side.into(), Mark::CloseNotify, seen.basis),
         }
     }
-    if let Some(mark) = tls.and_then(|tls| tls.close_notify[side]).filter(|mark| counts(mark.basis)) {
+    if let Some(mark) = tls.and_then(|tls| tls.close_notify[side]).filter(|mark| counts(mark.at, mark.basis)) {
         add(mark.at, side.into(), Mark::CloseNotify, mark.basis);
     }
     if let Some(fin) = facts.fin {

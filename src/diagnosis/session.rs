@@ -130,7 +130,8 @@ impl<'a> Case<'a> {
         let mqtt = self.mqtt()?;
         let connected = mqtt.connack_at?;
         let entries = self.entries_before(Some(closed.at));
-        let judged = |entry: &Entry| entry.at.at + self.way_there() <= closed.at.at;
+        // A server judges a long packet by its head.
+        let judged = |entry: &Entry| self.began(entry).at + self.way_there() <= closed.at.at;
         let last = *entries.iter().rfind(|entry| entry.by == Side::Client && entry.at > connected && judged(entry))?;
         // What the server said sooner than this was on its way already.
         let heard = |entry: &&Entry| entry.by == Side::Server && entry.at.at >= last.at.at + self.way_there();
@@ -159,6 +160,13 @@ impl<'a> Case<'a> {
             is_one_packet: is_cut && lengths.first().is_none_or(|length| *length >= 1024),
             is_stream: burst.len() > STREAM && !is_cut || self.is_never_answered(&entries, &last),
         })
+    }
+
+    /// When the first byte of an entry came.
+    fn began(&self, entry: &Entry) -> Moment {
+        let mut events = self.record.events.iter().rev().filter(|event| matches!(event.kind, Kind::Mqtt(_)));
+        let event = events.find(|event| event.at == entry.at && event.by == By::from(entry.by));
+        event.map_or(entry.at, |event| event.began)
     }
 
     /// Whether what the client says in this length usually gets no answer.
@@ -209,11 +217,6 @@ impl<'a> Case<'a> {
     pub(super) fn is_worked_session(&self, answer: &Answered) -> bool {
         let said = self.entries_before(Some(answer.first.at));
         said.iter().filter(|entry| entry.by == Side::Server).count() >= 2
-    }
-
-    /// Whether what the client said then was read, or taken for its DISCONNECT.
-    pub(super) fn said_disconnect_at(&self, at: Moment) -> bool {
-        self.mqtt().and_then(|mqtt| mqtt.disconnect.client).is_some_and(|mark| mark.at == at)
     }
 
     /// Whether the server's TCP took what the client said: nothing of it had to be sent again in vain.

@@ -53,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let closed = case.server_closed()?;
     let mqtt = case.mqtt()?;
     let asked = mqtt.connect_at.filter(|asked| *asked < closed.at)?;
-    let answered = mqtt.connack_at.is_some_and(|answer| answer < closed.at);
+    let answered = mqtt.connack_at.is_some_and(|answer| answer <= closed.at);
     if answered || case.record.tcp.midstream || !case.heard_all_of_server() {
         return None;
     }

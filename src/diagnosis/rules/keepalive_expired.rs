@@ -82,13 +82,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let spoken: Vec<_> = entries.iter().filter(|entry| entry.by == Side::Client).collect();
     let longest = spoken.windows(2).map(|pair| pair[1].at.at.since(pair[0].at.at)).max().unwrap_or_default();
-    (silence >= SHORTEST && silence >= longest * 3 / 2 && mqtt.pings.sent == 0).then(|| {
-        finding(Confidence::Possible)
+    if silence < SHORTEST || silence < longest * 3 / 2 || mqtt.pings.sent > 0 {
+        return None;
+    }
+    let finding = finding(Confidence::Possible).or_else("the server closed an idle session for a reason of its own");
+    let exact = USUAL.into_iter().find(|seconds| {
+        let due = Duration::from_millis(seconds * 1500);
+        silence.abs_diff(due) <= due / 100 + case.round_trip()
+    });
+    Some(match exact {
+        Some(seconds) => finding.because(format!("the silence is 1.5 times {seconds} s, a usual keep-alive")),
+        // A broker that looks now and then closes later: nearly any keep-alive fits.
+        None => finding
             .as_severe_as(Severity::Warning)
-            .because(format!("the longest keep-alive that fits is {}", span(silence * 2 / 3)))
-            .or_else("the server closed an idle session for a reason of its own")
+            .because(format!("the longest keep-alive that fits is {}", span(silence * 2 / 3))),
     })
 }
+
+/// Usual keep-alives, in seconds.
+const USUAL: [u64; 14] = [5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1200];
 
 /// Whether a close after such a silence fits this keep-alive: from 1.5 times to about 2.5 times.
 fn fits(silence: Duration, keep_alive: Duration, case: &Case<'_>) -> bool {

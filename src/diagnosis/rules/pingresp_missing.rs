@@ -40,8 +40,11 @@ const WAITS: Duration = Duration::from_secs(1);
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let closed = case.client_closed().filter(|_| case.was_connected() && case.heard_all_of_server())?;
-    let (asked, confidence) = unanswered(case, closed.at).filter(|_| case.server_took())?;
-    let waited = closed.at.at.since(asked.at);
+    // A record of two bytes long before the FIN was taken for a farewell, and can as well be the ping.
+    let fin = case.close_of(Side::Client).map(|(at, _)| at).filter(|_| !case.reads_mqtt());
+    let end = fin.unwrap_or(closed.at).max(closed.at);
+    let (asked, confidence) = unanswered(case, end).filter(|_| case.server_took())?;
+    let waited = end.at.since(asked.at);
     if waited < WAITS + case.round_trip() * 2 {
         return None;
     }
@@ -49,11 +52,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         "the server did not answer a ping (frame {}), and the client closed {} later (frame {})",
         asked.frame,
         span(waited),
-        closed.at.frame
+        end.frame
     );
     let answered = case.mqtt()?.pings.answered;
     let finding = Finding::new(confidence, asked, message)
-        .with_frame(closed.at)
+        .with_frame(end)
         .rests_on_absence()
         .because("the server's TCP acknowledged the ping")
         .because_of((answered > 0).then(|| format!("{answered} pings before it were answered")));
@@ -77,8 +80,7 @@ fn unanswered(case: &Case<'_>, closed: Moment) -> Option<(Moment, Confidence)> {
     // Nothing of the server since, and nothing of the client but more of the same.
     let tail = entries.iter().rev().take_while(|entry| entry.by == Side::Client && entry.len.can_be(2));
     let asked = tail.last().filter(|asked| Some(asked.at) > mqtt.connack_at)?;
-    let is_ping = asked.len.is_exact() && !case.said_disconnect_at(asked.at);
     let confidence =
         if mqtt.pings.answered > 0 && asked.len.is_exact() { Confidence::Likely } else { Confidence::Possible };
-    is_ping.then_some((asked.at, confidence))
+    asked.len.is_exact().then_some((asked.at, confidence))
 }

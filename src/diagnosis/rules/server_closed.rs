@@ -26,6 +26,7 @@ use crate::diagnosis::reading::span;
 use crate::diagnosis::{Case, Finding, Rule, Severity};
 use crate::mqtt::{PacketType, ReasonCode};
 use crate::net::Side;
+use std::time::Duration;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -34,6 +35,9 @@ pub(super) const RULE: Rule = Rule {
     ..Rule::new("server-closed", "MQT014", include_str!("server_closed.rs"), check)
 };
 
+/// A farewell and its FIN are one act.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
 /// Server busy, shutting down, administrative action, use another server, server moved, maximum connect time: nobody's fault.
 pub(super) const fn is_routine(reason: ReasonCode) -> bool {
     matches!(reason.0, 0x00 | 0x89 | 0x8B | 0x98 | 0x9C | 0x9D | 0xA0)
@@ -41,7 +45,10 @@ pub(super) const fn is_routine(reason: ReasonCode) -> bool {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let closed = case.server_closed().filter(|_| case.was_connected())?;
-    let polite = case.said_goodbye(Side::Server) || case.record.tls.is_none();
+    // Two bytes with the FIN are close_notify, whatever else two bytes can be.
+    let last = case.mqtt()?.log.total(Side::Server).last;
+    let with_fin = last.is_some_and(|last| last.len.can_be(2) && closed.at.at.since(last.at.at) < AT_ONCE);
+    let polite = case.said_goodbye(Side::Server) || case.record.tls.is_none() || with_fin;
     let reason = case.server_reason().map(|(reason, _)| reason);
     if !polite || reason.is_some_and(|reason| !is_routine(reason)) {
         return None;
