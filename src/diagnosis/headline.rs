@@ -54,7 +54,8 @@ fn what_was_done(record: &Record) -> String {
         _ => format!("{done} in {} ms ({})", short(total), known.join(", ")),
     };
     if let Some(published) = record.published() {
-        text.push_str(&format!(", {published}"));
+        text.push_str(", ");
+        text.push_str(&published);
     }
     text
 }

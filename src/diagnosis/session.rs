@@ -158,7 +158,7 @@ impl<'a> Case<'a> {
             count: burst.len().max(1),
             bytes,
             is_one_packet: is_cut && lengths.first().is_none_or(|length| *length >= 1024),
-            is_stream: burst.len() > STREAM && !is_cut || self.is_never_answered(&entries, &last),
+            is_stream: burst.len() > STREAM && !is_cut || is_never_answered(&entries, &last),
         })
     }
 
@@ -167,21 +167,6 @@ impl<'a> Case<'a> {
         let mut events = self.record.events.iter().rev().filter(|event| matches!(event.kind, Kind::Mqtt(_)));
         let event = events.find(|event| event.at == entry.at && event.by == By::from(entry.by));
         event.map_or(entry.at, |event| event.began)
-    }
-
-    /// Whether what the client says in this length usually gets no answer.
-    fn is_never_answered(&self, entries: &[Entry], last: &Entry) -> bool {
-        let alike = entries.windows(2).filter(|pair| pair[0].by == Side::Client && pair[0].len == last.len);
-        alike.filter(|pair| pair[1].by == Side::Client).count() >= STREAM
-    }
-
-    /// Whether an entry of this length was answered each time that the client said it before.
-    pub(super) fn is_usually_answered(&self, entries: &[Entry], asked: &Entry) -> bool {
-        let before = entries.windows(2).filter(|pair| {
-            pair[0].by == Side::Client && pair[0].len == asked.len && pair[0].len.is_exact() && pair[0].at < asked.at
-        });
-        let answered: Vec<bool> = before.map(|pair| pair[1].by == Side::Server).collect();
-        !answered.is_empty() && answered.iter().all(|answered| *answered)
     }
 
     /// What an entry of the client was.
@@ -236,4 +221,19 @@ impl<'a> Case<'a> {
 pub(super) fn in_round_trips(after: Duration, case: &Case<'_>) -> Option<String> {
     let trip = case.record.tcp.handshake.round_trip().filter(|trip| *trip >= Duration::from_millis(1))?;
     Some(format!("the close came {:.1} round trips after it", after.as_secs_f64() / trip.as_secs_f64()))
+}
+
+/// Whether what the client says in this length usually gets no answer.
+fn is_never_answered(entries: &[Entry], last: &Entry) -> bool {
+    let alike = entries.windows(2).filter(|pair| pair[0].by == Side::Client && pair[0].len == last.len);
+    alike.filter(|pair| pair[1].by == Side::Client).count() >= STREAM
+}
+
+/// Whether an entry of this length was answered each time that the client said it before.
+pub(super) fn is_usually_answered(entries: &[Entry], asked: &Entry) -> bool {
+    let before = entries.windows(2).filter(|pair| {
+        pair[0].by == Side::Client && pair[0].len == asked.len && pair[0].len.is_exact() && pair[0].at < asked.at
+    });
+    let answered: Vec<bool> = before.map(|pair| pair[1].by == Side::Server).collect();
+    !answered.is_empty() && answered.iter().all(|answered| *answered)
 }

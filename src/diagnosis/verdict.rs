@@ -108,7 +108,7 @@ impl Verdict {
 
 /// A finding about something that did not come is not proven where the capture may have missed it.
 fn cap_what_rests_on_absence(record: &Record, capture: CaptureState, found: &mut [Judged]) {
-    if !record.may_have_missed_frames() && !capture.dropped.is_some_and(|frames| frames > 0) {
+    if !record.may_have_missed_frames() && capture.dropped.is_none_or(|frames| frames == 0) {
         return;
     }
     for judged in found.iter_mut().filter(|judged| judged.finding.rests_on_absence) {

@@ -31,7 +31,7 @@ use crate::connection::{Arrival, Record};
 use crate::diagnosis::reading::span;
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
-use crate::mqtt::{PacketType, ReasonCode};
+use crate::mqtt::{PacketType, PlaintextLen, ReasonCode};
 use crate::net::{Endpoint, Side};
 use crate::timeline::Phase;
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ pub(in crate::diagnosis) fn taken_over<'a>(
         span(after),
         other.connect_at.frame
     );
-    let is_exact = own_length.is_some_and(|length| length.is_exact());
+    let is_exact = own_length.is_some_and(PlaintextLen::is_exact);
     let prompt = distance(&other) <= case.round_trip() + std::time::Duration::from_millis(100);
     let confidence = match (ids_are_equal, is_exact && prompt) {
         (true, _) => Confidence::Proven,

@@ -19,6 +19,7 @@
 //! * MQTT 3.1.1, 4.3; MQTT 5.0, 4.3
 
 use crate::diagnosis::reading::span;
+use crate::diagnosis::session::is_usually_answered;
 use crate::diagnosis::{Case, Finding, Rule};
 use crate::evidence::Confidence;
 use crate::mqtt::session::Entry;
@@ -60,6 +61,6 @@ fn unanswered(case: &Case<'_>, entries: &[Entry]) -> Option<(Moment, Confidence)
         return Some((asked, Confidence::Proven));
     }
     let tail = entries.iter().filter(|entry| entry.by == Side::Client && entry.at > heard);
-    let needs = |entry: &&Entry| entry.len.max > 4 && case.is_usually_answered(entries, entry);
+    let needs = |entry: &&Entry| entry.len.max > 4 && is_usually_answered(entries, entry);
     tail.clone().find(needs).map(|entry| (entry.at, Confidence::Likely))
 }
