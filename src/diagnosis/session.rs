@@ -155,7 +155,7 @@ impl<'a> Case<'a> {
             count: burst.len().max(1),
             bytes,
             is_one_packet: is_cut && lengths.first().is_none_or(|length| *length >= 1024),
-            is_stream: burst.len() > STREAM && !is_cut || self.is_never_answered(&entries, &last),
+            is_stream: burst.len() > STREAM && !is_cut || Self::is_never_answered(&entries, &last),
         })
     }
 
@@ -167,13 +167,13 @@ impl<'a> Case<'a> {
     }
 
     /// Whether what the client says in this length usually gets no answer.
-    fn is_never_answered(&self, entries: &[Entry], last: &Entry) -> bool {
+    fn is_never_answered(entries: &[Entry], last: &Entry) -> bool {
         let alike = entries.windows(2).filter(|pair| pair[0].by == Side::Client && pair[0].len == last.len);
         alike.filter(|pair| pair[1].by == Side::Client).count() >= STREAM
     }
 
     /// Whether an entry of this length was answered each time that the client said it before.
-    pub(super) fn is_usually_answered(&self, entries: &[Entry], asked: &Entry) -> bool {
+    pub(super) fn is_usually_answered(entries: &[Entry], asked: &Entry) -> bool {
         let before = entries.windows(2).filter(|pair| {
             pair[0].by == Side::Client && pair[0].len == asked.len && pair[0].len.is_exact() && pair[0].at < asked.at
         });

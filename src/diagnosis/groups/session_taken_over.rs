@@ -92,7 +92,7 @@ pub(in crate::diagnosis) fn taken_over<'a>(
         span(after),
         other.connect_at.frame
     );
-    let is_exact = own_length.is_some_and(|length| length.is_exact());
+    let is_exact = own_length.is_some_and(crate::mqtt::PlaintextLen::is_exact);
     let prompt = distance(&other) <= case.round_trip() + std::time::Duration::from_millis(100);
     let confidence = match (ids_are_equal, is_exact && prompt) {
         (true, _) => Confidence::Proven,

@@ -97,7 +97,7 @@ fn refused(case: &Case<'_>) -> Option<Finding> {
         _ => None,
     });
     let (at, answer, index, code) = refusals.into_iter().next()?;
-    let asked =
+    let mut asked =
         packets().filter(|(event, _)| event.by == By::Client && event.at <= at).filter_map(|(event, packet)| {
             match packet {
                 mqtt::Packet::Subscribe(subscribe) if subscribe.packet_id == answer.packet_id => {
@@ -106,7 +106,7 @@ fn refused(case: &Case<'_>) -> Option<Finding> {
                 _ => None,
             }
         });
-    let asked = asked.last();
+    let asked = asked.next_back();
     let filter = asked.as_ref().and_then(|(_, subscribe)| subscribe.filters.get(index)).map(|(filter, _)| filter);
     let to = filter.map_or_else(|| "a filter".to_owned(), |filter| format!("{filter:?}"));
     let code = code.shown_in(PacketType::SUBACK);

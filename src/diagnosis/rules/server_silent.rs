@@ -60,6 +60,6 @@ fn unanswered(case: &Case<'_>, entries: &[Entry]) -> Option<(Moment, Confidence)
         return Some((asked, Confidence::Proven));
     }
     let tail = entries.iter().filter(|entry| entry.by == Side::Client && entry.at > heard);
-    let needs = |entry: &&Entry| entry.len.max > 4 && case.is_usually_answered(entries, entry);
+    let needs = |entry: &&Entry| entry.len.max > 4 && Case::is_usually_answered(entries, entry);
     tail.clone().find(needs).map(|entry| (entry.at, Confidence::Likely))
 }
