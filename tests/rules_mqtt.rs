@@ -127,7 +127,7 @@ fn complaints(name: &str, keyed: bool, others: &[&str]) -> Vec<String> {
         if verdict.outcome.name() != expect.outcome {
             wrong.push(format!("frame {}: {}, wanted {}", record.first.frame, verdict.outcome.name(), expect.outcome));
         }
-        if !other && verdict.stopped_in.map(|phase| phase.name()) != expect.stopped_in.as_deref() {
+        if !other && verdict.stopped_in.map(iotcap::timeline::Phase::name) != expect.stopped_in.as_deref() {
             wrong.push(format!("frame {}: {:?}", record.first.frame, verdict.stopped_in));
         }
         for id in &expect.also {

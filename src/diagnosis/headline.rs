@@ -2,7 +2,7 @@
 
 use super::{Judged, Outcome};
 use crate::connection::Record;
-use crate::timeline::{Phase, Rung};
+use crate::timeline::{CloseHow, Phase, Rung};
 use std::time::Duration;
 
 /// One sentence: what became of the connection, where, by whom.
@@ -19,7 +19,7 @@ pub(super) fn headline(record: &Record, outcome: Outcome, stopped_in: Option<Pha
         (Outcome::Inconclusive, Some(told)) => format!("No verdict: {told}."),
         (Outcome::Degraded, Some(told)) => format!("{}, but {told}.", what_was_done(record)),
         (Outcome::Open, _) => format!("{}; nobody had closed it when the capture ended.", what_was_done(record)),
-        _ => format!("{}; {}.", what_was_done(record), how_it_ended(record)),
+        _ => format!("{}, {}.", what_was_done(record), how_it_ended(record)),
     }
 }
 
@@ -63,8 +63,9 @@ fn what_was_done(record: &Record) -> String {
 fn how_it_ended(record: &Record) -> String {
     match &record.timeline.closed {
         Some(closed) => match closed.how {
+            // A FIN is how connections end.
+            Some(CloseHow::Fin) | None => format!("closed by the {}", closed.by),
             Some(how) => format!("closed by the {} ({})", closed.by, how.name().to_uppercase()),
-            None => format!("closed by the {}", closed.by),
         },
         None => "nobody had closed it when the capture ended".to_owned(),
     }
