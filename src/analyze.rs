@@ -4,7 +4,7 @@
 mod live;
 
 #[cfg(all(feature = "live", unix))]
-pub(crate) use live::{files, outputs_held_back};
+pub(crate) use live::{files, outputs, outputs_held_back};
 
 use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
@@ -110,7 +110,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
 }
 
 /// The findings that belong to no connection.
-fn about_capture(analyzer: &Analyzer, selection: &SelectionArgs) -> Vec<Group> {
+pub(crate) fn about_capture(analyzer: &Analyzer, selection: &SelectionArgs) -> Vec<Group> {
     let Interest { ports, .. } = config(selection).interest;
     let (stats, skipped, names) = (&analyzer.stats(), analyzer.skipped(), analyzer.names());
     whole(&Whole { stats, skipped, names, ports: &ports }).iter().map(build::about_capture).collect()
@@ -233,8 +233,8 @@ impl Told {
     }
 }
 
-/// What is written while the capture is read, kept until it is clear that the capture need not be read again: memory
-/// first, then a temporary file.
+/// What is written before its time, kept until it is flushed: memory first, then a temporary file. A capture may have to be
+/// read again, or standard output be somebody else's until the end.
 struct Held<W: Write> {
     kept: tempfile::SpooledTempFile,
     to: W,
@@ -257,6 +257,7 @@ impl<W: Write> Write for Held<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.kept.rewind()?;
         io::copy(&mut self.kept, &mut self.to)?;
+        self.kept.rewind()?;
         self.kept.set_len(0)?;
         self.to.flush()
     }
@@ -266,12 +267,7 @@ fn cannot_write(name: &str) -> String {
     format!("cannot write to {name}")
 }
 
-/// Opens what the report goes to.
-pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    open_outputs(arguments, pace, Box::new(standard_output()))
-}
-
-/// The same for captures that may have to be read a second time: nothing is out before the end.
+/// Opens what the report goes to, for captures that may have to be read a second time: nothing is out before the end.
 fn outputs_of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
     let stdout: Box<dyn Write> = match arguments.format {
         FormatName::Jsonl => Box::new(Held::new(standard_output())),

@@ -1,6 +1,6 @@
 //! What only a live capture needs: telling things as they happen, and holding standard output back while it is somebody else's.
 
-use super::{Output, Told, cannot_write, open_outputs, standard_output};
+use super::{Held, Output, Told, cannot_write, open_outputs, standard_output};
 use crate::analyzer::Happening;
 use crate::cli::OutputArgs;
 use crate::connection::Record;
@@ -8,13 +8,16 @@ use crate::diagnosis::{Outcome, diagnose};
 use crate::report::{Pace, build};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::{self, Seek, Write};
 use std::time::Duration;
-use tempfile::{SpooledTempFile, spooled_tempfile};
+
+/// Opens what the report goes to.
+pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
+    open_outputs(arguments, pace, Box::new(standard_output()))
+}
 
 /// Opens what the report goes to; standard output gets nothing until the end.
 pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    open_outputs(arguments, Pace::AtEnd, Box::new(HeldBack::new(standard_output())))
+    open_outputs(arguments, Pace::AtEnd, Box::new(Held::new(standard_output())))
 }
 
 /// The files among the outputs.
@@ -60,42 +63,15 @@ impl Told {
     }
 }
 
-/// Keeps what is written until it is flushed: in memory while that is little, in a temporary file when it is much.
-struct HeldBack<W> {
-    kept: SpooledTempFile,
-    to: W,
-}
-
-impl<W: Write> HeldBack<W> {
-    /// What is kept in memory, in bytes.
-    const IN_MEMORY: usize = 4 << 20;
-
-    fn new(to: W) -> Self {
-        Self { kept: spooled_tempfile(Self::IN_MEMORY), to }
-    }
-}
-
-impl<W: Write> Write for HeldBack<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.kept.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.kept.rewind()?;
-        io::copy(&mut self.kept, &mut self.to)?;
-        self.kept = spooled_tempfile(Self::IN_MEMORY);
-        self.to.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn what_is_held_back_comes_out_in_order_when_it_is_flushed() {
         let mut shown = Vec::new();
-        let mut held = HeldBack::new(&mut shown);
+        let mut held = Held::new(&mut shown);
         held.write_all(b"one ").unwrap();
         assert!(held.to.is_empty());
         held.flush().unwrap();

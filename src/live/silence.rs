@@ -1,19 +1,17 @@
 //! When nothing comes: a short look without the filter, and at the end a word on what was seen instead and what to try.
 
 use crate::analyze::filter_text;
-use crate::analyzer::Analyzer;
 use crate::cli::SelectionArgs;
-use crate::decode::{Decoder, DnsMessage, Interest, Limits, Rcode, SkipCounts};
-use crate::diagnosis::Service;
+use crate::decode::{Decoder, Interest, Limits, SkipCounts};
 use crate::frame::Frame;
-use crate::report::{escape, units};
+use crate::report::units;
 use std::time::{Duration, Instant};
 
 /// So long without a frame, and it is time to look what else there is.
 const SILENT: Duration = Duration::from_secs(5);
 /// How long to look.
 const LOOK: Duration = Duration::from_secs(2);
-/// How many ports and names are told.
+/// How many ports are told.
 const TOLD: usize = 5;
 
 /// Watches for silence, and looks.
@@ -72,19 +70,12 @@ impl Silence {
         self.decoder.decode(frame);
     }
 
-    /// What to tell a user who saw no connection.
-    pub(super) fn sentences(&self, analyzer: &Analyzer, surroundings: &Surroundings<'_>) -> Vec<String> {
+    /// What to tell a user who saw no connection. What the frames of interest say of it (names, IPv6) is in the report.
+    pub(super) fn sentences(&self, surroundings: &Surroundings<'_>) -> Vec<String> {
         let Surroundings { interfaces, selection, route } = *surroundings;
         let names = interfaces.join(" and ");
         let mut sentences = vec![format!("no connection was seen on {names} ({})", filter_text(selection))];
-        let mut tell = |sentence: Option<String>| sentences.extend(sentence);
-        tell(self.looked.then(|| self.seen_instead()));
-        let attempts = analyzer.skipped().ipv6_attempts() + self.skipped().ipv6_attempts();
-        tell((attempts > 0).then(|| {
-            let attempts = units::counted(attempts, "attempt");
-            format!("{attempts} to connect over IPv6 to the same port: try --ipv6")
-        }));
-        sentences.extend(unresolved(analyzer));
+        sentences.extend(self.looked.then(|| self.seen_instead()));
         sentences.extend(elsewhere(interfaces, route));
         if self.looked && self.frames == 0 {
             sentences.push(
@@ -129,88 +120,12 @@ fn elsewhere(interfaces: &[String], route: Option<&str>) -> Option<String> {
     (!covered).then(|| format!("the default route goes over {route}: try -i {route}"))
 }
 
-/// Names of brokers that were asked for in vain.
-fn unresolved(analyzer: &Analyzer) -> Vec<String> {
-    let names = analyzer.names();
-    let mut told: Vec<String> = Vec::new();
-    let failed = names.answers().map(|resolution| &resolution.answer).filter(|answer| answer.addresses.is_empty());
-    for (message, answered) in names.unanswered().map(|m| (m, false)).chain(failed.map(|m| (m, true))) {
-        let Some(name) = broker_name(message) else { continue };
-        let what = match (answered, message.rcode) {
-            (false, _) => "has not been answered",
-            (true, Rcode::NAME_ERROR) => "was answered with: no such name",
-            (true, Rcode::NO_ERROR) => continue,
-            (true, _) => "was answered with an error",
-        };
-        let sentence = format!("the question for {} {what}: the client does not know where to go", escape(name));
-        if !told.contains(&sentence) && told.len() < TOLD {
-            told.push(sentence);
-        }
-    }
-    told
-}
-
-/// The name that was asked for, if it looks like a broker's.
-fn broker_name(message: &DnsMessage) -> Option<&str> {
-    let name = message.question.as_ref()?.name.as_str();
-    let lower = name.to_ascii_lowercase();
-    let likely = Service::of(name).is_some() || ["mqtt", "broker", "iot"].iter().any(|word| lower.contains(word));
-    likely.then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyzer::Config;
-    use crate::frame::{FrameId, LinkType};
-    use crate::time::Timestamp;
-    use etherparse::PacketBuilder;
-
-    const CLIENT: [u8; 4] = [192, 0, 2, 10];
-    const RESOLVER: [u8; 4] = [192, 0, 2, 53];
 
     fn interest() -> Interest {
         Interest { ports: vec![8883], ipv6: false, dns: true }
-    }
-
-    fn frame(data: &[u8]) -> Frame<'_> {
-        let (id, at) = (FrameId::new(0, 1), Timestamp::from_secs(1));
-        let original_len = u32::try_from(data.len()).unwrap();
-        Frame { id, at, link_type: LinkType::RAW, original_len, data }
-    }
-
-    /// A question for an address (RFC 1035, 4.1), or with these flags its answer.
-    fn dns(flags: [u8; 2], labels: &[&str]) -> Vec<u8> {
-        let mut message = vec![0x12, 0x34, flags[0], flags[1], 0, 1, 0, 0, 0, 0, 0, 0];
-        for label in labels {
-            message.push(u8::try_from(label.len()).unwrap());
-            message.extend_from_slice(label.as_bytes());
-        }
-        message.extend_from_slice(&[0, 0, 1, 0, 1]);
-        let is_answer = flags[0] & 0x80 != 0;
-        let (from, to, ports) = if is_answer { (RESOLVER, CLIENT, (53, 5000)) } else { (CLIENT, RESOLVER, (5000, 53)) };
-        let mut packet = Vec::new();
-        PacketBuilder::ipv4(from, to, 64).udp(ports.0, ports.1).write(&mut packet, &message).unwrap();
-        packet
-    }
-
-    fn unresolved_after(packets: &[Vec<u8>]) -> Vec<String> {
-        let mut analyzer = Analyzer::new(Config { interest: interest(), ..Config::default() });
-        for packet in packets {
-            analyzer.push(&frame(packet));
-        }
-        unresolved(&analyzer)
-    }
-
-    #[test]
-    fn a_broker_that_dns_does_not_know_is_told() {
-        let (question, no_such_name) = ([1, 0], [0x81, 0x83]);
-        let broker = ["mqtt", "example"];
-        let told = unresolved_after(&[dns(question, &broker)]);
-        assert!(told.len() == 1 && told[0].contains("mqtt.example has not been answered"), "{told:?}");
-        let told = unresolved_after(&[dns(question, &broker), dns(no_such_name, &broker)]);
-        assert!(told.len() == 1 && told[0].contains("no such name"), "{told:?}");
-        assert!(unresolved_after(&[dns(question, &["www", "example"])]).is_empty());
     }
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]

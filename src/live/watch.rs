@@ -164,7 +164,8 @@ impl<'a> Watch<'a> {
             saving.flush()?;
         }
         let hints = self.hints();
-        let summary = self.parts.told.finish(&capture, &[])?;
+        let about = analyze::about_capture(&self.analyzer, self.selection);
+        let summary = self.parts.told.finish(&capture, &about)?;
         for sentence in hints {
             say(&sentence);
         }
@@ -352,7 +353,7 @@ impl<'a> Watch<'a> {
         }
         let interfaces = &self.parts.interfaces;
         let surroundings = Surroundings { interfaces, selection: self.selection, route: self.parts.route.as_deref() };
-        self.silence.sentences(&self.analyzer, &surroundings)
+        self.silence.sentences(&surroundings)
     }
 }
 
