@@ -58,7 +58,10 @@ fn the_list_of_findings_is_what_explain_prints() {
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(&path, &printed).expect("docs/findings.md is written");
     }
-    assert!(std::fs::read_to_string(&path).unwrap_or_default() == printed, "UPDATE_EXPECT=1 writes docs/findings.md anew");
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == printed,
+        "UPDATE_EXPECT=1 writes docs/findings.md anew"
+    );
 }
 
 /// Plays every scenario and collects what `check` finds wrong in the report of it.
