@@ -116,7 +116,12 @@ impl<'a> Case<'a> {
         // A packet that had begun counts as well.
         let begun = mqtt.incomplete.client.as_ref().map(|packet| {
             let length = u32::try_from(packet.length).unwrap_or(u32::MAX);
-            Entry { by: Side::Client, len: PlaintextLen { min: length, max: length }, at: packet.began }
+            Entry {
+                by: Side::Client,
+                len: PlaintextLen { min: length, max: length },
+                began: packet.began,
+                at: packet.began,
+            }
         });
         let all = first.iter().chain(rest).copied().chain(begun);
         let mut entries: Vec<Entry> = all.filter(|entry| end.is_none_or(|end| entry.at < end)).collect();
@@ -131,7 +136,7 @@ impl<'a> Case<'a> {
         let connected = mqtt.connack_at?;
         let entries = self.entries_before(Some(closed.at));
         // A server judges a long packet by its head.
-        let judged = |entry: &Entry| self.began(entry).at + self.way_there() <= closed.at.at;
+        let judged = |entry: &Entry| entry.began.at + self.way_there() <= closed.at.at;
         let last = *entries.iter().rfind(|entry| entry.by == Side::Client && entry.at > connected && judged(entry))?;
         // What the server said sooner than this was on its way already.
         let heard = |entry: &&Entry| entry.by == Side::Server && entry.at.at >= last.at.at + self.way_there();
@@ -160,13 +165,6 @@ impl<'a> Case<'a> {
             is_one_packet: is_cut && lengths.first().is_none_or(|length| *length >= 1024),
             is_stream: burst.len() > STREAM && !is_cut || is_never_answered(&entries, &last),
         })
-    }
-
-    /// When the first byte of an entry came.
-    fn began(&self, entry: &Entry) -> Moment {
-        let mut events = self.record.events.iter().rev().filter(|event| matches!(event.kind, Kind::Mqtt(_)));
-        let event = events.find(|event| event.at == entry.at && event.by == By::from(entry.by));
-        event.map_or(entry.at, |event| event.began)
     }
 
     /// What an entry of the client was.

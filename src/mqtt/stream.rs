@@ -91,7 +91,7 @@ fn handle_frame(
 ) {
     let total = u32::try_from(frame.total()).unwrap_or(u32::MAX);
     session.facts.read = true;
-    session.facts.log.add(Entry { by: side, len: PlaintextLen { min: total, max: total }, at });
+    session.facts.log.add(Entry { by: side, len: PlaintextLen { min: total, max: total }, began: frame.began, at });
     if session.facts.version.is_none() && shows_version_5(frame) {
         session.facts.note_version(Version::V5_0, Basis::Observed);
     }

@@ -124,7 +124,7 @@ impl Inferrer {
         }
         // Alerts are visible in every version that has CBC suites.
         self.alerts_visible |= !len.is_exact();
-        facts.log.add(Entry { by: side, len, at });
+        facts.log.add(Entry { by: side, len, began: at, at });
         let record = Record { by: side, len, began: at, at };
         let mut out = Output { facts, sink, is_certain: !self.has_gap };
         match (self.phase, side) {

@@ -20,6 +20,8 @@ pub struct Entry {
     pub by: Side,
     /// How many bytes of MQTT it holds.
     pub len: PlaintextLen,
+    /// When it began: a server may judge a long packet by its first bytes.
+    pub began: Moment,
     /// When it was complete.
     pub at: Moment,
 }
