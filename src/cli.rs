@@ -15,7 +15,6 @@ Examples:
   sudo iotcap -i eth0                          watch an interface; Ctrl-C ends it with a summary
   iotcap capture.pcapng                        the story of each connection, the verdict first
   iotcap -r gw.pcap.gz -p 8883 -p 443 -v       other ports, healthy connections in full
-  iotcap old.pcap new.pcap --format json       a ring of files as one capture, for a program
   ssh gw tcpdump -w - | iotcap -r -            a capture that is being made elsewhere
 
 Exit status: 0 analysed; 1 by --fail-on; 2 it could not be done.";
@@ -149,7 +148,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to look at")]
 pub struct SelectionArgs {
-    /// Server port to look at (repeatable); all are TLS but 1883, which is plain MQTT
+    /// Server port to look at (repeatable); 1883 is plain MQTT, all others TLS
     #[arg(short, long = "port", value_name = "N", default_value = "8883", value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
     /// A libpcap filter instead of the ports; then any TCP port, by content
@@ -159,13 +158,13 @@ pub struct SelectionArgs {
     #[arg(long)]
     pub ipv6: bool,
     /// Do not look at DNS for names that lead to the broker
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_dns: bool,
     /// TLS secrets in the NSS key log format (SSLKEYLOGFILE)
     #[arg(long, value_name = "FILE")]
     pub keylog: Option<PathBuf>,
     /// First bytes of each MQTT payload to show
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     pub payload: u16,
 }
 
@@ -173,8 +172,8 @@ pub struct SelectionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output
-    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text)]
+    /// What goes to standard output: text, json or jsonl
+    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
@@ -183,10 +182,10 @@ pub struct OutputArgs {
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
     /// Connections told in full in text before it turns to tables
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
-    /// Exit 1 when a connection is at least this bad [default: never; for run: failed]
-    #[arg(long, value_name = "L", value_enum)]
+    /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
+    #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
     /// Every event as it happens, healthy connections too
     #[arg(long)]

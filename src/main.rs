@@ -3,14 +3,16 @@
 use clap::{CommandFactory, Parser};
 use iotcap::cli::{Cli, Command};
 use iotcap::commands::{demo, explain, lab, publish};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use tracing::Level;
 
 /// It could not be done.
 const EXIT_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    log_to_standard_error(&cli);
     run(&cli).unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
@@ -18,6 +20,18 @@ fn main() -> ExitCode {
         eprintln!("iotcap: {error:#}");
         ExitCode::from(EXIT_ERROR)
     })
+}
+
+/// The program's own log: warnings, with `-v` what it does, with `-vv` how.
+fn log_to_standard_error(cli: &Cli) {
+    let level = match (cli.analyze.output.quiet, cli.analyze.output.verbose) {
+        (true, _) => Level::ERROR,
+        (false, 0) => Level::WARN,
+        (false, 1) => Level::INFO,
+        (false, _) => Level::DEBUG,
+    };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_max_level(level).with_ansi(colour).with_writer(io::stderr).init();
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {

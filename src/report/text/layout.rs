@@ -229,16 +229,24 @@ fn push_broken(wrapped: &mut Vec<Line>, current: &mut Line, mut used: usize, spa
     for character in span.text.chars() {
         let wide = character.width().unwrap_or(0);
         if used + wide > room && character != ' ' {
-            let rest = text.rfind(['.', '-', '_', '/', ',', '=']).map_or_else(String::new, |at| text.split_off(at + 1));
+            let break_at = text.rfind(['.', '-', '_', '/', ',', '=']).map_or(text.len(), |at| at + 1);
+            // What follows the last punctuation may itself fill the room.
+            let fits = columns(text.get(break_at..).unwrap_or_default()) + wide <= room;
+            let rest = text.split_off(if fits { break_at } else { text.len() });
             current.spans.push(Span { style: span.style, text: std::mem::replace(&mut text, rest) });
             wrapped.push(std::mem::take(current));
-            used = text.width();
+            used = columns(&text);
         }
         text.push(character);
         used += wide;
     }
     current.spans.push(Span { style: span.style, text });
     used
+}
+
+/// The columns that a text takes, character by character: as it is broken.
+fn columns(text: &str) -> usize {
+    text.chars().filter_map(UnicodeWidthChar::width).sum()
 }
 
 /// The words of a line, each with the spaces that follow it; a word may change its style within.
