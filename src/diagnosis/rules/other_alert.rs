@@ -33,7 +33,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Sign::Alert(alert) => {
             let message = format!("the {by} sent the alert {alert} ({}), frame {frame}", alert.0);
             let meaning = meaning(alert).map(|meaning| format!("{alert}: {meaning}"));
-            Finding::new(refusal.confidence(), refusal.at, message).because_of(meaning)
+            // Whether it answers a close depends on what came before it.
+            Finding::new(refusal.confidence(), refusal.at, message).because_of(meaning).rests_on_absence()
         }
         // Of the client it is a finding of its own, or a goodbye; of the server it may answer the CONNECT.
         Sign::SealedAlert if by == Side::Server && case.tls()?.first_application.client.is_none() => {

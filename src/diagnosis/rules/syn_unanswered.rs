@@ -52,8 +52,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         1 => "the server did not answer the SYN".to_owned(),
         count => format!("the server answered none of {count} SYNs in {:.1} s", waited.as_secs_f64()),
     };
-    // One SYN may have been answered behind the end of the capture; two say that the client has waited a second.
-    let confidence = if syns.count > 1 { Confidence::Proven } else { Confidence::Possible };
+    // One SYN may have been answered behind the end of the capture; two say that the client has waited a second. That
+    // the answers did not pass the capture is never proof that there were none.
+    let confidence = if syns.count > 1 { Confidence::Likely } else { Confidence::Possible };
     let finding = Finding::new(confidence, first, message)
         .with_frame((last != first).then_some(last))
         .rests_on_absence()
@@ -62,5 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             syns.count,
             if syns.count == 1 { "" } else { "s" }
         ));
-    Some(if syns.count > 1 { finding } else { finding.or_else("the capture ended before the answer") })
+    let other =
+        if syns.count > 1 { "the capture has but one direction" } else { "the capture ended before the answer" };
+    Some(finding.or_else(other))
 }
