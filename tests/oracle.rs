@@ -5,7 +5,7 @@
 
 mod captures;
 
-use captures::{corpus, have, recorded_fixtures, tshark};
+use captures::{corpus, have, recorded_fixtures, report, tshark};
 use iotcap::tls::{AlertDescription, CipherSuite, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -56,6 +56,74 @@ fn handshakes_of_the_fixtures_agree_with_tshark() {
 fn handshakes_of_the_corpus_agree_with_tshark() {
     if let Some(captures) = corpus().filter(|_| have("tshark")) {
         assert_agreement(captures);
+    }
+}
+
+#[test]
+fn times_and_fingerprints_of_healthy_connections_agree_with_tshark() {
+    if !have("tshark") {
+        return;
+    }
+    let mut compared = 0;
+    for folder in recorded_fixtures() {
+        let label: Value = serde_json::from_slice(&std::fs::read(folder.join("label.json")).unwrap()).unwrap();
+        let labels = label["connections"].as_array().map_or(0, Vec::len);
+        if labels != 1 || label["connections"][0]["outcome"] != "ok" {
+            continue;
+        }
+        let capture = folder.join("capture.pcapng");
+        let report = report([capture.as_os_str()]);
+        let connection = &report["connections"][0];
+        let Some(wanted) = Wanted::by_tshark(&capture) else { continue };
+        for (name, wanted) in
+            [("tcp_handshake", wanted.tcp_handshake), ("tls_hello", wanted.tls_hello), ("total", wanted.total)]
+        {
+            let told =
+                connection["timings"][name].as_f64().unwrap_or_else(|| panic!("{}: no {name}", folder.display()));
+            assert!((told - wanted).abs() < 0.001, "{}: {name} {told} ms, tshark {wanted} ms", folder.display());
+        }
+        assert_eq!(connection["tls"]["ja3"].as_str(), Some(wanted.ja3.as_str()), "{}", folder.display());
+        compared += 1;
+    }
+    assert!(compared >= 10, "only {compared} connections were compared");
+}
+
+/// What tshark says of the only connection of a capture; milliseconds.
+struct Wanted {
+    tcp_handshake: f64,
+    tls_hello: f64,
+    total: f64,
+    ja3: String,
+}
+
+impl Wanted {
+    /// Nothing for captures that do not show the whole handshake.
+    fn by_tshark(capture: &Path) -> Option<Self> {
+        let fields = [
+            "frame.time_relative",
+            "tcp.flags.syn",
+            "tcp.flags.ack",
+            "tls.handshake.type",
+            "tls.handshake.ja3",
+            "tcp.len",
+        ];
+        let rows = tshark(capture, &[], "tcp", &fields);
+        let at = |row: &Vec<String>| row.first()?.parse::<f64>().ok();
+        let find = |wanted: &dyn Fn(&[String]) -> bool| rows.iter().find(|row| wanted(row)).and_then(at);
+        let syn = find(&|row| row[1] == "1" && row[2] == "0")?;
+        let syn_ack = rows.iter().position(|row| row[1] == "1" && row[2] == "1")?;
+        let established = rows.iter().skip(syn_ack + 1).find(|row| row[1] == "0" && row[2] == "1").and_then(at)?;
+        // A HelloRetryRequest is a ServerHello to tshark.
+        if rows.iter().filter(|row| row[3].split(',').any(|kind| kind == "2")).count() != 1 {
+            return None;
+        }
+        // The phase begins with the first byte of the hello, which may span two segments.
+        let hello = find(&|row| row[5] != "0")?;
+        let answer = find(&|row| row[3].split(',').any(|kind| kind == "2"))?;
+        let total = at(rows.last()?)? - at(rows.first()?)?;
+        let ja3 = rows.iter().map(|row| row[4].clone()).find(|ja3| !ja3.is_empty())?;
+        let ms = |from: f64, to: f64| (to - from) * 1e3;
+        Some(Self { tcp_handshake: ms(syn, established), tls_hello: ms(hello, answer), total: total * 1e3, ja3 })
     }
 }
 
