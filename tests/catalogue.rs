@@ -14,20 +14,20 @@ use serde_json::Value;
 
 #[test]
 fn every_scenario_ends_in_the_promised_verdict() {
-    let wrong = over_all_scenarios(|scenario, report| promised(scenario, report), false);
+    let wrong = over_all_scenarios(promised, false);
     assert!(wrong.is_empty(), "{} promises are not kept\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn without_secrets_nothing_false_is_called_proven() {
-    let wrong = over_all_scenarios(|scenario, report| false_proofs(scenario, report), true);
+    let wrong = over_all_scenarios(false_proofs, true);
     assert!(wrong.is_empty(), "{} false proofs\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn nothing_above_a_note_on_healthy_traffic() {
     for without_secrets in [false, true] {
-        let wrong = over_all_scenarios(|scenario, report| alarms(scenario, report), without_secrets);
+        let wrong = over_all_scenarios(alarms, without_secrets);
         assert!(wrong.is_empty(), "{} false alarms\n{}", wrong.len(), wrong.join("\n"));
     }
 }

@@ -24,7 +24,9 @@ fn one_direction_proves_nothing_false() {
 #[test]
 fn a_short_snaplen_proves_nothing_false() {
     holds(|mut frames| {
-        frames.iter_mut().for_each(|frame| frame.data.truncate(96));
+        for frame in &mut frames {
+            frame.data.truncate(96);
+        }
         frames
     });
 }

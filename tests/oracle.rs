@@ -204,7 +204,9 @@ fn told_by_iotcap(capture: &Path) -> Result<Frames, String> {
         }
     }
     // tshark prints the messages of a frame and its alerts in separate columns.
-    frames.values_mut().for_each(|said| said.sort_by_key(|text| text.starts_with("alert")));
+    for said in frames.values_mut() {
+        said.sort_by_key(|text| text.starts_with("alert"));
+    }
     Ok(frames)
 }
 
@@ -247,7 +249,7 @@ fn told_by_tshark(capture: &Path) -> Frames {
     let mut frames = Frames::new();
     for row in tshark(capture, &[], "tcp && tls", &fields) {
         let [number, types, name, cipher, version, supported, random, alerts] = &row[..] else { continue };
-        let said = frames.entry(number.parse().expect("a frame number")).or_insert_with(Vec::new);
+        let said = frames.entry(number.parse().expect("a frame number")).or_default();
         for kind in types.split(',').filter(|kind| !kind.is_empty()) {
             said.push(match kind {
                 "1" => format!("1 {name}"),

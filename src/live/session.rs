@@ -11,6 +11,8 @@ use crate::saving::Saving;
 use crate::source::bpf::{FilterProgram, kernel_filter};
 use crate::source::live::{self, LiveCapture, Options};
 use anyhow::{Context, Result};
+use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A closed connection waits so long for stragglers before it is told: somebody is watching.
@@ -21,6 +23,7 @@ pub(crate) struct Session<'a> {
     capture: LiveCapture,
     outputs: Vec<Output>,
     saving: Option<Saving>,
+    key_log: Option<File>,
     filter: FilterProgram,
     selection: &'a SelectionArgs,
     output: &'a OutputArgs,
@@ -55,8 +58,11 @@ impl<'a> Session<'a> {
             Pace::AtOnce => analyze::outputs(output, pace)?,
             Pace::AtEnd => analyze::outputs_held_back(output)?,
         };
+        let open =
+            |path: &PathBuf| File::open(path).with_context(|| format!("cannot read the key log {}", path.display()));
+        let key_log = selection.keylog.as_ref().map(open).transpose()?;
         let route = live::default_route();
-        Ok(Self { capture, outputs, saving, filter, selection, output, reopen: live.reopen, route, pace })
+        Ok(Self { capture, outputs, saving, key_log, filter, selection, output, reopen: live.reopen, route, pace })
     }
 
     /// Gives the files that were made as root to the user who is to have them.
@@ -68,7 +74,7 @@ impl<'a> Session<'a> {
 
     /// Starts the threads. Rights are given up by now.
     pub(crate) fn start(self, signal: Signal) -> Result<Watch<'a>> {
-        let Self { capture, outputs, saving, filter, selection, output, reopen, route, pace } = self;
+        let Self { capture, outputs, saving, key_log, filter, selection, output, reopen, route, pace } = self;
         let mut config = analyze::config(selection);
         // Only text is watched as it grows.
         config.connection.follow = pace == Pace::AtOnce && output.format == FormatName::Text && !output.quiet;
@@ -86,7 +92,7 @@ impl<'a> Session<'a> {
             say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
         let told = Told::begin(outputs)?;
-        let parts = Parts { running, told, saving, filter, interfaces, link_types, route, reopen, pace };
+        let parts = Parts { running, told, saving, key_log, filter, interfaces, link_types, route, reopen, pace };
         Ok(Watch::new(parts, config, selection, output, signal))
     }
 }

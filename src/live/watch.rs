@@ -19,6 +19,8 @@ use crate::source::bpf::FilterProgram;
 use crate::source::live::{Batch, Captured, Counters, News, Running};
 use crate::time::Timestamp;
 use anyhow::Result;
+use std::fs::File;
+use std::io::Read;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long nothing may come before time passes all the same.
@@ -36,6 +38,8 @@ pub(super) struct Parts {
     pub(super) running: Running,
     pub(super) told: Told,
     pub(super) saving: Option<Saving>,
+    /// TLS secrets, which come while the connections do.
+    pub(super) key_log: Option<File>,
     /// What the kernel's filter is, for frames that come while that is off.
     pub(super) filter: FilterProgram,
     pub(super) interfaces: Vec<String>,
@@ -174,7 +178,10 @@ impl<'a> Watch<'a> {
 
     fn step(&mut self) -> Result<()> {
         match self.parts.running.next(TICK) {
-            Some(news) => self.take(news)?,
+            Some(news) => {
+                self.take_secrets();
+                self.take(news)?;
+            }
             None => self.look_after_links(),
         }
         self.analyzer.advance(clock() - LAG);
@@ -193,6 +200,20 @@ impl<'a> Watch<'a> {
         let connections = self.analyzer.stats().table.opened;
         self.status.show(now, Counts { frames: self.frames, connections, dropped: self.dropped_frames() });
         Ok(())
+    }
+
+    /// Reads what the key log has grown by.
+    fn take_secrets(&mut self) {
+        let Some(file) = &mut self.parts.key_log else { return };
+        let mut text = Vec::new();
+        if let Err(error) = file.read_to_end(&mut text) {
+            tracing::warn!(%error, "the key log cannot be read any further");
+            self.parts.key_log = None;
+            return;
+        }
+        if !text.is_empty() {
+            self.analyzer.add_key_log(&text);
+        }
     }
 
     fn take(&mut self, news: News) -> Result<()> {
@@ -342,7 +363,7 @@ impl<'a> Watch<'a> {
                 interface: Some(self.dropped.iter().map(|counters| counters.interface).sum()),
             },
             damaged: None,
-            secrets: 0,
+            secrets: self.analyzer.secrets_used(),
         }
     }
 

@@ -100,7 +100,9 @@ mod json {
     fn a_report_can_be_read_back() {
         let mut connections = samples();
         // Their order is that of the list, and no part of the report.
-        connections.iter_mut().for_each(|connection| connection.ordinal = 0);
+        for connection in &mut connections {
+            connection.ordinal = 0;
+        }
         let groups = [samples::takeover()];
         let json = render_whole(&mut Json::default(), &samples::damaged_capture(), &connections, &groups);
         let report: Report = serde_json::from_str(&json).unwrap();
