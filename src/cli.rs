@@ -3,7 +3,7 @@
 use crate::commands::demo::DemoArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
-use crate::publisher;
+use crate::commands::publish::PublishArgs;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ pub enum Command {
     /// Record a scenario on the virtual wire, without network or root
     Lab(LabArgs),
     /// Publish over mutual TLS to a real broker
-    Publish(Box<publisher::Options>),
+    Publish(Box<PublishArgs>),
     /// Capture while a command runs, then report
     #[cfg(all(feature = "live", unix))]
     Run(Box<RunArgs>),

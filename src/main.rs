@@ -39,7 +39,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Demo(arguments)) => return demo::demo(arguments),
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
-        Some(Command::Publish(options)) => return publish::publish(options),
+        Some(Command::Publish(arguments)) => return publish::publish(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
         #[cfg(all(feature = "live", unix))]

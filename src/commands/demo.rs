@@ -97,11 +97,11 @@ fn say_where_the_reports_are(folder: &Path, output: &OutputArgs) {
 mod real {
     use super::{Cli, Context, ExitCode, Path, Result, command_line, say_where_the_reports_are};
     use crate::broker::{Broker, BrokerOptions};
+    use crate::commands::verdicts::Verdicts;
     use crate::live::{Session, Signal, Signals};
     use crate::pki::Pki;
     use crate::publisher::fleet::{self, FleetResult};
     use crate::report::Pace;
-    use serde_json::Value;
     use std::path::PathBuf;
     use std::time::Duration;
     use tokio::runtime::Runtime;
@@ -183,20 +183,6 @@ mod real {
         }
     }
 
-    /// The verdicts by the client's port.
-    struct Verdicts(Value);
-
-    impl Verdicts {
-        fn read(report: &Path) -> Result<Self> {
-            let text = std::fs::read(report).with_context(|| format!("cannot read {}", report.display()))?;
-            Ok(Self(serde_json::from_slice(&text)?))
-        }
-
-        fn of_port(&self, port: u16) -> Option<&Value> {
-            self.0["connections"].as_array()?.iter().find(|connection| connection["client"]["port"] == port)
-        }
-    }
-
     fn print_both_views(results: &[FleetResult], verdicts: &Verdicts) {
         println!("\nwhat was wrong, and what was found:");
         for result in results {
@@ -204,8 +190,8 @@ mod real {
                 result.report.iter().flat_map(|report| &report.devices).flat_map(|device| &device.attempts).next();
             let port = attempt.and_then(|attempt| attempt.client).map(|client| client.port);
             let verdict = port.and_then(|port| verdicts.of_port(port));
-            let cause = verdict.and_then(|verdict| verdict["cause"].as_str());
-            let outcome = verdict.and_then(|verdict| verdict["outcome"].as_str()).unwrap_or("not seen");
+            let cause = verdict.and_then(|verdict| verdict.cause.as_deref());
+            let outcome = verdict.map_or("not seen", |verdict| verdict.outcome.name());
             let found = cause.map_or_else(|| outcome.to_owned(), |cause| format!("{outcome}: {cause}"));
             println!("  {:<12} {:<42} {found}", result.device.name, result.device.defect.unwrap_or("nothing"));
         }

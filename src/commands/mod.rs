@@ -4,3 +4,5 @@ pub mod demo;
 pub mod explain;
 pub mod lab;
 pub mod publish;
+#[cfg(all(feature = "live", unix))]
+mod verdicts;

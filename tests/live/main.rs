@@ -356,3 +356,24 @@ fn a_wrong_name_suggests_the_near_one() {
     assert!(listed.lines().any(|line| line.starts_with("lo ") && line.contains("up    127.0.0.1")), "{listed}");
     assert!(listed.lines().any(|line| line.starts_with("en0 ") && line.contains("down")), "{listed}");
 }
+
+#[test]
+fn the_publisher_lays_the_packets_beside_its_own_view() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pki = iotcap::pki::Pki::load_or_create(folder.path(), &[]).unwrap();
+    // A port on which nobody listens any more.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let ca = pki.ca_certificate();
+    let arguments = ["publish", "--endpoint", "127.0.0.1", "--port", &port, "--capture", "lo", "--ca"];
+    let output = captures::iotcap(arguments.iter().map(std::ffi::OsStr::new).chain([ca.as_os_str()]));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    let said =
+        |who: &str| printed.lines().find(|line| line.trim_start().starts_with(who)).unwrap_or_default().to_owned();
+    assert!(said("the client says").contains("connection refused"), "{printed}");
+    assert!(said("the packets say").contains("refused the connection with a reset"), "{printed}");
+    assert!(printed.contains("TCP002 connection-refused"), "{printed}");
+}
