@@ -110,6 +110,9 @@ mod watched {
 
     /// What each attempt of each device saw itself, and what the packets say of the very same connection.
     fn lay_side_by_side(report: &PublishReport, verdicts: &Verdicts) {
+        let attempts = report.devices.iter().flat_map(|device| &device.attempts);
+        let ports: Vec<u16> = attempts.filter_map(|attempt| Some(attempt.client?.port)).collect();
+        let mut others = verdicts.of_no_port_of(&ports);
         for device in &report.devices {
             for attempt in &device.attempts {
                 println!(
@@ -119,7 +122,11 @@ mod watched {
                 );
                 let own = attempt.error.as_ref().map_or_else(|| "no error".to_owned(), ToString::to_string);
                 println!("  the client says   {own}");
-                match attempt.client.and_then(|client| verdicts.of_port(client.port)) {
+                let connection = match attempt.client {
+                    Some(client) => verdicts.of_port(client.port),
+                    None => others.next(),
+                };
+                match connection {
                     None => println!("  the packets say   nothing: this connection was not captured"),
                     Some(connection) => {
                         println!("  the packets say   {}", connection.headline);

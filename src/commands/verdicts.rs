@@ -20,4 +20,9 @@ impl Verdicts {
     pub(super) fn of_port(&self, port: u16) -> Option<&Connection> {
         self.0.iter().find(|connection| connection.client.port == port)
     }
+
+    /// The connections that came from none of these ports: a client whose TCP handshake fails never learns its own port.
+    pub(super) fn of_no_port_of(&self, ports: &[u16]) -> impl Iterator<Item = &Connection> {
+        self.0.iter().filter(|connection| !ports.contains(&connection.client.port))
+    }
 }
