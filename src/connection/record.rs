@@ -122,6 +122,12 @@ impl Record {
         tcp.midstream || tcp.one_sided.is_some() || tcp.truncated || holes
     }
 
+    /// Whether it is on a port that was named as a broker's: on others it may be anybody's traffic.
+    #[must_use]
+    pub fn is_on_a_named_port(&self) -> bool {
+        self.expected != PortKind::ByContent
+    }
+
     /// Its frames, without those that the capture holds twice.
     #[must_use]
     pub fn frames(&self) -> u64 {

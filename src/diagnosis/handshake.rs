@@ -205,7 +205,7 @@ impl<'a> Case<'a> {
     }
 
     /// The client finished its part of a full handshake, sent nothing, and closed at once. One that named no server is
-    /// rather a health check than a device.
+    /// rather a health check than a device, and on a port that nobody named it may be a browser's spare connection.
     fn late_close(&self) -> Option<Refusal> {
         let tls = self.tls()?;
         let (by, at, how) = self.first_close().filter(|_| !self.record.may_have_missed_frames())?;
@@ -217,6 +217,7 @@ impl<'a> Case<'a> {
         let at_once = waited < self.thresholds.slow_client + way;
         let names_server = self.hello()?.server_name.is_some();
         let is_late_close = by == Side::Client
+            && self.record.is_on_a_named_port()
             && names_server
             && tls.resumed == Resumed::No
             && server_agreed

@@ -78,6 +78,7 @@ fn unanswered(case: &Case<'_>, hello: &ClientHello) -> Option<Finding> {
     let waited = end.at.since(sent.at.at);
     let was_enough = case.record.timeline.closed.is_some() || waited >= case.thresholds.server_silent;
     if case.record.endpoints.server.port != HTTPS
+        || !case.record.is_on_a_named_port()
         || tls.first_application.server.is_some()
         || !case.sees_both_sides_from_the_start()
         || !was_enough
