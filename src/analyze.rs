@@ -8,6 +8,7 @@ pub(crate) use live::{files, outputs, outputs_held_back};
 
 use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
+use crate::config::ConfigFile;
 use crate::connection::{Record, Settings};
 use crate::decode::Interest;
 use crate::diagnosis::whole::{Whole, whole};
@@ -66,7 +67,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     for text in &secrets.texts {
         analyzer.add_secrets(text);
     }
-    let mut told = Told::begin(outputs_of_files(&arguments.output)?)?;
+    let mut told = Told::begin(outputs_of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
     let mut saving = saving(arguments)?;
     let names = source.info().sources.clone();
     let mut secrets_seen = 0;
@@ -156,6 +157,12 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
     }
 }
 
+/// Where findings begin: by the configuration file, or else by default.
+pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
+    let config = output.config.as_deref().map(ConfigFile::read).transpose()?;
+    Ok(config.unwrap_or_default().thresholds)
+}
+
 /// The connections told so far, in every format that was asked for.
 pub(crate) struct Told {
     outputs: Vec<Output>,
@@ -176,11 +183,11 @@ pub(crate) struct Output {
 }
 
 impl Told {
-    pub(crate) fn begin(mut outputs: Vec<Output>) -> Result<Self> {
+    pub(crate) fn begin(mut outputs: Vec<Output>, thresholds: Thresholds) -> Result<Self> {
         for output in &mut outputs {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
-        let (summary, desk) = (Summary::default(), Desk::new(Thresholds::default()));
+        let (summary, desk) = (Summary::default(), Desk::new(thresholds));
         Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
     }
 

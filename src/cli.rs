@@ -193,6 +193,9 @@ pub struct OutputArgs {
     /// Healthy connections in full; -vv: the program's own log too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
+    /// Thresholds of the findings (TOML; docs/iotcap.toml has them all)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub config: Option<PathBuf>,
     /// Nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

@@ -38,6 +38,7 @@ pub mod analyze;
 pub mod broker;
 pub mod cli;
 pub mod commands;
+pub mod config;
 #[cfg(all(feature = "live", unix))]
 pub mod interfaces;
 pub mod lab;

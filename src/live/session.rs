@@ -5,6 +5,7 @@ use super::status::say;
 use super::watch::{Parts, Watch};
 use crate::analyze::{self, Output, Told};
 use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
+use crate::diagnosis::Thresholds;
 use crate::privileges::{self, Account, Keep};
 use crate::report::Pace;
 use crate::saving::Saving;
@@ -27,6 +28,7 @@ pub(crate) struct Session<'a> {
     filter: FilterProgram,
     selection: &'a SelectionArgs,
     output: &'a OutputArgs,
+    thresholds: Thresholds,
     reopen: bool,
     /// Asked while files can still be read.
     route: Option<String>,
@@ -61,8 +63,21 @@ impl<'a> Session<'a> {
         let open =
             |path: &PathBuf| File::open(path).with_context(|| format!("cannot read the key log {}", path.display()));
         let key_log = selection.keylog.as_ref().map(open).transpose()?;
+        let thresholds = analyze::thresholds(output)?;
         let route = live::default_route();
-        Ok(Self { capture, outputs, saving, key_log, filter, selection, output, reopen: live.reopen, route, pace })
+        Ok(Self {
+            capture,
+            outputs,
+            saving,
+            key_log,
+            filter,
+            selection,
+            output,
+            thresholds,
+            reopen: live.reopen,
+            route,
+            pace,
+        })
     }
 
     /// Gives the files that were made as root to the user who is to have them.
@@ -74,7 +89,8 @@ impl<'a> Session<'a> {
 
     /// Starts the threads. Rights are given up by now.
     pub(crate) fn start(self, signal: Signal) -> Result<Watch<'a>> {
-        let Self { capture, outputs, saving, key_log, filter, selection, output, reopen, route, pace } = self;
+        let Self { capture, outputs, saving, key_log, filter, selection, output, thresholds, reopen, route, pace } =
+            self;
         let mut config = analyze::config(selection);
         // Only text is watched as it grows.
         config.connection.follow = pace == Pace::AtOnce && output.format == FormatName::Text && !output.quiet;
@@ -91,7 +107,7 @@ impl<'a> Session<'a> {
             let (names, filter) = (interfaces.join(" and "), analyze::filter_text(selection));
             say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
-        let told = Told::begin(outputs)?;
+        let told = Told::begin(outputs, thresholds)?;
         let parts = Parts { running, told, saving, key_log, filter, interfaces, link_types, route, reopen, pace };
         Ok(Watch::new(parts, config, selection, output, signal))
     }

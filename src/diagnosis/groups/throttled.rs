@@ -45,6 +45,8 @@ const WINDOW: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Throttles {
     by_source: BTreeMap<Source, Refusals>,
+    /// The threshold, as it was when the last one was noted.
+    fast: usize,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +58,8 @@ struct Refusals {
 }
 
 impl Throttles {
-    pub(super) fn note(&mut self, record: &Record, verdict: &Verdict, _: &Thresholds) {
+    pub(super) fn note(&mut self, record: &Record, verdict: &Verdict, thresholds: &Thresholds) {
+        self.fast = thresholds.throttled_connects as usize;
         let is_refused = verdict.cause().is_some_and(|cause| cause.rule.id == "closed-on-connect");
         let asked = record.mqtt.as_ref().and_then(|mqtt| mqtt.connect_at).filter(|_| is_refused);
         let key = source(record);
@@ -75,8 +78,7 @@ impl Throttles {
     }
 
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> + '_ {
-        let fast =
-            |(_, refusals): &(&Source, &Refusals)| refusals.most >= Thresholds::default().throttled_connects as usize;
+        let fast = |(_, refusals): &(&Source, &Refusals)| refusals.most >= self.fast;
         self.by_source.iter().filter(fast).map(|((server, address), refusals)| Group {
             rule: &STATIC_RULE,
             confidence: Confidence::Possible,
