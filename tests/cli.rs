@@ -153,3 +153,23 @@ fn secrets_behind_their_frames_are_used_all_the_same() {
     assert_eq!(report["connections"][0]["mqtt"]["source"], "decrypted");
     assert_eq!(report["connections"][0]["mqtt"]["client_id"], "sensor-17");
 }
+
+#[test]
+fn the_demo_needs_no_rights_on_the_virtual_wire() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = iotcap(["demo".as_ref(), "--wire".as_ref(), "--folder".as_ref(), folder.path().as_os_str()]);
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&std::fs::read(folder.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["summary"]["connections"], 8);
+    assert_eq!(report["summary"]["ok"], 2);
+    assert_eq!(report["summary"]["failed"], 6);
+}
+
+#[test]
+fn a_wrong_configuration_is_one_sentence_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("iotcap.toml").display().to_string();
+    std::fs::write(&path, "[thresholds]\nslow_rtt = 1\n").unwrap();
+    let sentence = refused(&["--config", &path, &capture("paho-tls12").display().to_string()]);
+    assert!(sentence.contains("line 2") && sentence.contains("slow_rtt"), "{sentence}");
+}

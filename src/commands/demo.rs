@@ -62,15 +62,16 @@ fn command_line<'a>(folder: &Path, rest: impl IntoIterator<Item = &'a str>) -> C
 }
 
 fn on_the_wire(folder: &Path) -> Result<ExitCode> {
-    let mut captures = Vec::new();
+    let mut recordings = Vec::new();
     for name in SCENARIOS {
         let entry = lab::find(name).with_context(|| format!("the lab has no scenario {name}"))?;
-        let path = folder.join(format!("{name}.pcapng"));
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        lab::run(&entry.scenario()?)?.write_pcapng(BufWriter::new(file))?;
-        captures.push(path.display().to_string());
+        recordings.push(lab::run(&entry.scenario()?)?);
     }
-    let cli = command_line(folder, captures.iter().map(String::as_str));
+    let path = folder.join("capture.pcapng");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    // Each gets addresses of its own, so that they are as many devices.
+    lab::multiply(&recordings, 1, 1, BufWriter::new(file))?;
+    let cli = command_line(folder, [path.display().to_string().as_str()]);
     let exit_code = analyze(&cli.analyze)?;
     say_where_the_reports_are(folder, &cli.analyze.output);
     Ok(exit_code)
