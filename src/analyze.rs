@@ -2,27 +2,27 @@
 
 #[cfg(all(feature = "live", unix))]
 mod live;
+mod outputs;
+mod told;
 
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};
+pub(crate) use {outputs::Output, told::Told};
 
 use crate::analyzer::{Analyzer, Config, Taken};
-use crate::cli::{AnalyzeArgs, FailOn, FormatName, OutputArgs, SelectionArgs};
+use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, SelectionArgs};
 use crate::config::ConfigFile;
-use crate::connection::{Record, Settings};
+use crate::connection::Settings;
 use crate::decode::Interest;
+use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
-use crate::diagnosis::{CaptureState, Desk, Thresholds};
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
-use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
 use crate::saving::Saving;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result, bail};
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Seek, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -67,7 +67,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     for text in &secrets.texts {
         analyzer.add_secrets(text);
     }
-    let mut told = Told::begin(outputs_of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
+    let mut told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
     let mut saving = saving(arguments)?;
     let names = source.info().sources.clone();
     let mut secrets_seen = 0;
@@ -161,182 +161,6 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
 pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
     let config = output.config.as_deref().map(ConfigFile::read).transpose()?;
     Ok(config.unwrap_or_default().thresholds)
-}
-
-/// The connections told so far, in every format that was asked for.
-pub(crate) struct Told {
-    outputs: Vec<Output>,
-    summary: Summary,
-    desk: Desk,
-    /// What is known of the capture so far.
-    pub(crate) capture: CaptureState,
-}
-
-/// A format and where it goes.
-pub(crate) struct Output {
-    format: Box<dyn Format>,
-    to: Box<dyn Write>,
-    name: String,
-    /// The file, where it is one.
-    #[cfg_attr(not(all(feature = "live", unix)), expect(dead_code, reason = "only a live capture changes its user"))]
-    file: Option<File>,
-}
-
-impl Told {
-    pub(crate) fn begin(mut outputs: Vec<Output>, thresholds: Thresholds) -> Result<Self> {
-        for output in &mut outputs {
-            output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
-        }
-        let (summary, desk) = (Summary::default(), Desk::new(thresholds));
-        Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
-    }
-
-    /// Takes what the analyzer has, and tells the connections whose verdicts are final.
-    pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
-        while let Some(record) = analyzer.poll() {
-            self.take(record);
-        }
-        self.tell_final(analyzer)
-    }
-
-    /// Takes a connection that is over; its verdict waits for what may explain it.
-    pub(crate) fn take(&mut self, record: Record) {
-        self.desk.push(record);
-    }
-
-    /// Tells the connections whose verdicts are final by now.
-    pub(crate) fn tell_final(&mut self, analyzer: &mut Analyzer) -> Result<()> {
-        while let Some(arrival) = analyzer.poll_arrival() {
-            self.desk.arrived(arrival);
-        }
-        if let Some(now) = analyzer.now() {
-            self.desk.advance(now);
-        }
-        self.tell_due()
-    }
-
-    fn tell_due(&mut self) -> Result<()> {
-        while let Some((record, verdict)) = self.desk.poll(self.capture) {
-            let connection = build::connection(&record, &verdict);
-            self.summary.count(&connection);
-            for output in &mut self.outputs {
-                output.format.connection(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
-    pub(crate) fn finish(mut self, capture: &crate::report::model::Capture, groups: &[Group]) -> Result<Summary> {
-        self.desk.finish();
-        self.tell_due()?;
-        let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
-        for output in &mut self.outputs {
-            let written =
-                output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
-            written.with_context(|| cannot_write(&output.name))?;
-        }
-        Ok(self.summary)
-    }
-}
-
-/// What is written before its time, kept until it is flushed: memory first, then a temporary file. A capture may have to be
-/// read again, or standard output be somebody else's until the end.
-struct Held<W: Write> {
-    kept: tempfile::SpooledTempFile,
-    to: W,
-}
-
-impl<W: Write> Held<W> {
-    const IN_MEMORY: usize = 16 << 20;
-
-    fn new(to: W) -> Self {
-        Self { kept: tempfile::spooled_tempfile(Self::IN_MEMORY), to }
-    }
-}
-
-impl<W: Write> Write for Held<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.kept.write(bytes)
-    }
-
-    /// The end: all goes out.
-    fn flush(&mut self) -> io::Result<()> {
-        self.kept.rewind()?;
-        io::copy(&mut self.kept, &mut self.to)?;
-        self.kept.rewind()?;
-        self.kept.set_len(0)?;
-        self.to.flush()
-    }
-}
-
-fn cannot_write(name: &str) -> String {
-    format!("cannot write to {name}")
-}
-
-/// Opens what the report goes to, for captures that may have to be read a second time: nothing is out before the end.
-fn outputs_of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    let stdout: Box<dyn Write> = match arguments.format {
-        FormatName::Jsonl => Box::new(Held::new(standard_output())),
-        FormatName::Text | FormatName::Json => Box::new(standard_output()),
-    };
-    open_outputs(arguments, Pace::AtEnd, stdout)
-}
-
-fn standard_output() -> impl Write {
-    BufWriter::new(anstream::AutoStream::auto(io::stdout()))
-}
-
-fn open_outputs(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -> Result<Vec<Output>> {
-    let mut outputs = Vec::new();
-    if !(arguments.quiet && arguments.format == FormatName::Text) {
-        let terminal = io::stdout().is_terminal();
-        outputs.push(Output {
-            format: format(arguments.format, arguments, terminal, pace),
-            to: stdout,
-            name: "standard output".to_owned(),
-            file: None,
-        });
-    }
-    for target in &arguments.reports {
-        let name = target.path.display().to_string();
-        let open = || {
-            let file = File::create(&target.path)?;
-            Ok::<_, io::Error>((file.try_clone()?, file))
-        };
-        let (to, file) = open().with_context(|| cannot_write(&name))?;
-        outputs.push(Output {
-            format: format(target.format, arguments, false, Pace::AtEnd),
-            to: Box::new(BufWriter::new(to)),
-            name,
-            file: Some(file),
-        });
-    }
-    Ok(outputs)
-}
-
-fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) -> Box<dyn Format> {
-    match name {
-        FormatName::Json => Box::new(Json::default()),
-        FormatName::Jsonl => Box::new(JsonLines),
-        FormatName::Text => Box::new(Text::new(TextOptions {
-            width: if terminal { terminal_width() } else { TextOptions::default().width },
-            colour: terminal,
-            glyphs: Glyphs::Unicode,
-            verbose: arguments.verbose > 0,
-            limit: arguments.limit,
-            // A live capture has told them by then.
-            events: arguments.events && pace == Pace::AtEnd,
-            pace,
-            ..TextOptions::default()
-        })),
-    }
-}
-
-/// Columns of the terminal; very wide ones are not used to their end, since long lines read badly.
-fn terminal_width() -> usize {
-    const WIDEST: usize = 140;
-    terminal_size::terminal_size().map_or(TextOptions::default().width, |(width, _)| usize::from(width.0).min(WIDEST))
 }
 
 fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts {

@@ -1,6 +1,7 @@
 //! What only a live capture needs: telling things as they happen, and holding standard output back while it is somebody else's.
 
-use super::{Held, Output, Told, cannot_write, open_outputs, standard_output};
+use super::outputs::{Held, cannot_write, open, standard_output};
+use super::{Output, Told};
 use crate::analyzer::Happening;
 use crate::cli::OutputArgs;
 use crate::connection::Record;
@@ -12,12 +13,12 @@ use std::time::Duration;
 
 /// Opens what the report goes to.
 pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    open_outputs(arguments, pace, Box::new(standard_output()))
+    open(arguments, pace, Box::new(standard_output()))
 }
 
 /// Opens what the report goes to; standard output gets nothing until the end.
 pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    open_outputs(arguments, Pace::AtEnd, Box::new(Held::new(standard_output())))
+    open(arguments, Pace::AtEnd, Box::new(Held::new(standard_output())))
 }
 
 /// The files among the outputs.

@@ -1,6 +1,6 @@
 //! What every format of the report can do.
 
-use super::model::{Capture, Connection, Event, Group, Summary};
+use super::model::{Capture, Connection, Event, Glance, Group, Summary};
 use std::io::{self, Write};
 
 /// A format, as a stream: `begin` once, `connection` for each, `finish` once.
@@ -13,6 +13,13 @@ pub trait Format {
     /// # Errors
     /// When `out` fails.
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Whether a connection is told well enough by being counted, which this does; else [`Self::connection`] is to get it.
+    /// To make a whole [`Connection`] takes longer than to analyse one.
+    fn passes_over(&mut self, glance: &Glance<'_>) -> bool {
+        let _ = glance;
+        false
+    }
 
     /// Writes one connection, or keeps it for later.
     ///

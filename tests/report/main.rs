@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 fn summary(connections: &[Connection]) -> Summary {
     let mut summary = Summary::default();
     for connection in connections {
-        summary.count(connection);
+        summary.count(&connection.glance());
     }
     summary
 }

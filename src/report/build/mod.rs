@@ -16,6 +16,16 @@ use crate::time::Timestamp;
 use crate::timeline::{CloseHow, Closed, Phase, PhaseOutcome, PhaseSpan, Rung, Timings};
 use std::borrow::Cow;
 
+/// What counts of a connection and its verdict.
+#[must_use]
+pub fn glance(record: &Record, verdict: &Verdict) -> model::Glance<'static> {
+    model::Glance {
+        outcome: outcome(verdict.outcome),
+        cause: verdict.cause().map(|judged| judged.rule.id),
+        timings: timings(&record.timeline.timings),
+    }
+}
+
 /// A connection and its verdict as the report tells them.
 #[must_use]
 pub fn connection(record: &Record, verdict: &Verdict) -> model::Connection {

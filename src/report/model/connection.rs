@@ -1,7 +1,7 @@
 //! One connection: who, how far, how it ended, why.
 
 use super::scalar::words;
-use super::{Actor, Confidence, Event, Finding, Millis, Mqtt, PerSide, Tcp, Time, Tls};
+use super::{Actor, Confidence, Event, Finding, Glance, Millis, Mqtt, PerSide, Tcp, Time, Tls};
 use crate::net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// What counts of it.
+    #[must_use]
+    pub fn glance(&self) -> Glance<'_> {
+        Glance { outcome: self.outcome, cause: self.cause.as_deref(), timings: self.timings }
+    }
+
     /// The finding that explains the outcome.
     #[must_use]
     pub fn cause_finding(&self) -> Option<&Finding> {

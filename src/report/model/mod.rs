@@ -16,4 +16,4 @@ pub use connection::{
 pub use layers::{AckTimes, Certificate, ClientCertificate, Mqtt, MqttSource, RoundTrips, Tcp, Tls, TlsAlert, Topic};
 pub use scalar::{Actor, Confidence, FrameList, FrameRef, Millis, PerSide, Time};
 pub use story::{Event, Finding, Layer, Severity};
-pub use whole::{Capture, CaptureKind, Damage, Dropped, Group, Report, SchemaId, Summary};
+pub use whole::{Capture, CaptureKind, Damage, Dropped, Glance, Group, Report, SchemaId, Summary};

@@ -1,7 +1,7 @@
 //! What is said of the capture as a whole.
 
 use super::scalar::words;
-use super::{Confidence, Connection, Outcome, Server, Severity, Time};
+use super::{Confidence, Connection, Outcome, Server, Severity, Time, Timings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -124,13 +124,27 @@ pub struct Summary {
     pub causes: BTreeMap<String, u64>,
 }
 
+/// What counts of a connection, whether or not it is told. It stands in no report itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance<'a> {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The id of the finding that explains it.
+    pub cause: Option<&'a str>,
+    /// How long its parts took.
+    pub timings: Timings,
+}
+
 impl Summary {
     /// Counts one connection in.
-    pub fn count(&mut self, connection: &Connection) {
+    pub fn count(&mut self, glance: &Glance<'_>) {
         self.connections += 1;
-        *self.outcome_mut(connection.outcome) += 1;
-        if let Some(cause) = &connection.cause {
-            *self.causes.entry(cause.clone()).or_default() += 1;
+        *self.outcome_mut(glance.outcome) += 1;
+        if let Some(cause) = glance.cause {
+            match self.causes.get_mut(cause) {
+                Some(count) => *count += 1,
+                None => _ = self.causes.insert(cause.to_owned(), 1),
+            }
         }
     }
 

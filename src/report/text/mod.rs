@@ -11,7 +11,7 @@ mod overview;
 mod style;
 
 use super::format::Format;
-use super::model::{Capture, Connection, Event, Group, Outcome, Severity, Summary};
+use super::model::{Capture, Connection, Event, Glance, Group, Outcome, Severity, Summary};
 use layout::{Line, Page};
 use overview::Slowest;
 use std::collections::VecDeque;
@@ -171,6 +171,17 @@ impl Text {
 impl Format for Text {
     fn begin(&mut self, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
+    }
+
+    fn passes_over(&mut self, glance: &Glance<'_>) -> bool {
+        let is_full = self.options.pace == Pace::AtEnd && self.held.len() >= self.options.limit;
+        let is_told = !self.beyond_limit() || (glance.outcome == Outcome::Failed && !is_full);
+        if is_told || self.slowest.is_beaten_by(&glance.timings) {
+            return false;
+        }
+        self.seen += 1;
+        self.slowest.pass_over();
+        true
     }
 
     fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {

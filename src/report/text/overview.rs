@@ -2,7 +2,7 @@
 
 use super::layout::{Line, Page};
 use super::style::{BOLD, DIM, PLAIN, of_outcome, of_severity};
-use crate::report::model::{Capture, CaptureKind, Connection, Damage, Outcome, Severity, Summary};
+use crate::report::model::{Capture, CaptureKind, Connection, Damage, Millis, Outcome, Severity, Summary, Timings};
 use crate::report::units;
 use std::collections::BTreeMap;
 use std::io;
@@ -157,12 +157,27 @@ pub(super) struct Slowest {
 
 const PHASES: [&str; 4] = ["tcp-handshake", "tls-hello", "tls-authentication", "mqtt-connect"];
 
+const fn times(timings: &Timings) -> [Option<Millis>; PHASES.len()] {
+    [timings.tcp_handshake, timings.tls_hello, timings.tls_authentication, timings.mqtt_connect]
+}
+
 impl Slowest {
+    /// Whether a connection with these times would stand in the table.
+    pub(super) fn is_beaten_by(&self, timings: &Timings) -> bool {
+        let is_longer = |(slowest, time): (&Option<(Duration, String)>, Option<Millis>)| {
+            time.is_some_and(|time| slowest.as_ref().is_none_or(|(longest, _)| time.0 > *longest))
+        };
+        self.phases.iter().zip(times(timings)).any(is_longer)
+    }
+
+    /// Counts a connection that would not.
+    pub(super) const fn pass_over(&mut self) {
+        self.connections += 1;
+    }
+
     pub(super) fn add(&mut self, connection: &Connection) {
         self.connections += 1;
-        let timings = &connection.timings;
-        let times = [timings.tcp_handshake, timings.tls_hello, timings.tls_authentication, timings.mqtt_connect];
-        for (slowest, time) in self.phases.iter_mut().zip(times) {
+        for (slowest, time) in self.phases.iter_mut().zip(times(&connection.timings)) {
             let Some(time) = time else { continue };
             if slowest.as_ref().is_none_or(|(longest, _)| time.0 > *longest) {
                 let client = &connection.client;

@@ -1,0 +1,116 @@
+//! Where reports go: standard output and files, each with its format.
+
+use crate::cli::{FormatName, OutputArgs};
+use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Seek, Write};
+
+/// A format and where it goes.
+pub(crate) struct Output {
+    pub(super) format: Box<dyn Format>,
+    pub(super) to: Box<dyn Write>,
+    pub(super) name: String,
+    /// The file, where it is one.
+    #[cfg_attr(not(all(feature = "live", unix)), expect(dead_code, reason = "only a live capture changes its user"))]
+    pub(super) file: Option<File>,
+}
+
+/// Opens what the report goes to, for captures that may have to be read a second time: nothing is out before the end.
+pub(super) fn of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
+    let stdout: Box<dyn Write> = match arguments.format {
+        FormatName::Jsonl => Box::new(Held::new(standard_output())),
+        FormatName::Text | FormatName::Json => Box::new(standard_output()),
+    };
+    open(arguments, Pace::AtEnd, stdout)
+}
+
+pub(super) fn standard_output() -> impl Write {
+    BufWriter::new(anstream::AutoStream::auto(io::stdout()))
+}
+
+pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -> Result<Vec<Output>> {
+    let mut outputs = Vec::new();
+    if !(arguments.quiet && arguments.format == FormatName::Text) {
+        let terminal = io::stdout().is_terminal();
+        outputs.push(Output {
+            format: format(arguments.format, arguments, terminal, pace),
+            to: stdout,
+            name: "standard output".to_owned(),
+            file: None,
+        });
+    }
+    for target in &arguments.reports {
+        let name = target.path.display().to_string();
+        let open = || {
+            let file = File::create(&target.path)?;
+            Ok::<_, io::Error>((file.try_clone()?, file))
+        };
+        let (to, file) = open().with_context(|| cannot_write(&name))?;
+        outputs.push(Output {
+            format: format(target.format, arguments, false, Pace::AtEnd),
+            to: Box::new(BufWriter::new(to)),
+            name,
+            file: Some(file),
+        });
+    }
+    Ok(outputs)
+}
+
+fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) -> Box<dyn Format> {
+    match name {
+        FormatName::Json => Box::new(Json::default()),
+        FormatName::Jsonl => Box::new(JsonLines),
+        FormatName::Text => Box::new(Text::new(TextOptions {
+            width: if terminal { terminal_width() } else { TextOptions::default().width },
+            colour: terminal,
+            glyphs: Glyphs::Unicode,
+            verbose: arguments.verbose > 0,
+            limit: arguments.limit,
+            // A live capture has told them by then.
+            events: arguments.events && pace == Pace::AtEnd,
+            pace,
+            ..TextOptions::default()
+        })),
+    }
+}
+
+/// Columns of the terminal; very wide ones are not used to their end, since long lines read badly.
+fn terminal_width() -> usize {
+    const WIDEST: usize = 140;
+    terminal_size::terminal_size().map_or(TextOptions::default().width, |(width, _)| usize::from(width.0).min(WIDEST))
+}
+
+/// What is written before its time, kept until it is flushed: memory first, then a temporary file. A capture may have to be
+/// read again, or standard output be somebody else's until the end.
+pub(super) struct Held<W: Write> {
+    kept: tempfile::SpooledTempFile,
+    pub(super) to: W,
+}
+
+impl<W: Write> Held<W> {
+    const IN_MEMORY: usize = 16 << 20;
+
+    pub(super) fn new(to: W) -> Self {
+        Self { kept: tempfile::spooled_tempfile(Self::IN_MEMORY), to }
+    }
+}
+
+impl<W: Write> Write for Held<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.kept.write(bytes)
+    }
+
+    /// The end: all goes out.
+    fn flush(&mut self) -> io::Result<()> {
+        self.kept.rewind()?;
+        io::copy(&mut self.kept, &mut self.to)?;
+        self.kept.rewind()?;
+        self.kept.set_len(0)?;
+        self.to.flush()
+    }
+}
+
+pub(super) fn cannot_write(name: &str) -> String {
+    format!("cannot write to {name}")
+}

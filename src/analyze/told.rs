@@ -1,0 +1,81 @@
+//! From finished connections to every format that was asked for: records wait at the desk, verdicts go out.
+
+use super::outputs::{Output, cannot_write};
+use crate::analyzer::Analyzer;
+use crate::connection::Record;
+use crate::diagnosis::{CaptureState, Desk, Thresholds};
+use crate::report::build;
+use crate::report::model::{Capture, Group, Summary};
+use anyhow::{Context, Result};
+
+/// The connections told so far, in every format that was asked for.
+pub(crate) struct Told {
+    pub(super) outputs: Vec<Output>,
+    summary: Summary,
+    pub(super) desk: Desk,
+    /// What is known of the capture so far.
+    pub(crate) capture: CaptureState,
+}
+
+impl Told {
+    pub(crate) fn begin(mut outputs: Vec<Output>, thresholds: Thresholds) -> Result<Self> {
+        for output in &mut outputs {
+            output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
+        }
+        let (summary, desk) = (Summary::default(), Desk::new(thresholds));
+        Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
+    }
+
+    /// Takes what the analyzer has, and tells the connections whose verdicts are final.
+    pub(crate) fn tell_all(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        while let Some(record) = analyzer.poll() {
+            self.take(record);
+        }
+        self.tell_final(analyzer)
+    }
+
+    /// Takes a connection that is over; its verdict waits for what may explain it.
+    pub(crate) fn take(&mut self, record: Record) {
+        self.desk.push(record);
+    }
+
+    /// Tells the connections whose verdicts are final by now.
+    pub(crate) fn tell_final(&mut self, analyzer: &mut Analyzer) -> Result<()> {
+        while let Some(arrival) = analyzer.poll_arrival() {
+            self.desk.arrived(arrival);
+        }
+        if let Some(now) = analyzer.now() {
+            self.desk.advance(now);
+        }
+        self.tell_due()
+    }
+
+    fn tell_due(&mut self) -> Result<()> {
+        while let Some((record, verdict)) = self.desk.poll(self.capture) {
+            let glance = build::glance(&record, &verdict);
+            self.summary.count(&glance);
+            // Most formats have no use for all of the ten-thousandth healthy connection: then it is not made.
+            let mut connection = None;
+            for Output { format, to, name, .. } in &mut self.outputs {
+                if !format.passes_over(&glance) {
+                    let connection = connection.get_or_insert_with(|| build::connection(&record, &verdict));
+                    format.connection(connection, to).with_context(|| cannot_write(name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
+    pub(crate) fn finish(mut self, capture: &Capture, groups: &[Group]) -> Result<Summary> {
+        self.desk.finish();
+        self.tell_due()?;
+        let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
+        for output in &mut self.outputs {
+            let written =
+                output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
+            written.with_context(|| cannot_write(&output.name))?;
+        }
+        Ok(self.summary)
+    }
+}

@@ -1,0 +1,149 @@
+//! The command line: what a user may write, as types. Names are fixed by the contract; no work is done here.
+
+mod live;
+mod output;
+mod selection;
+
+pub use live::{LiveArgs, UntilArgs};
+pub use output::{FailOn, FormatName, OutputArgs, ReportTarget};
+pub use selection::SelectionArgs;
+
+use crate::commands::demo::DemoArgs;
+use crate::commands::explain::ExplainArgs;
+use crate::commands::lab::LabArgs;
+use crate::commands::publish::PublishArgs;
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo iotcap -i eth0                          watch an interface; Ctrl-C ends it with a summary
+  iotcap capture.pcapng                        the story of each connection, the verdict first
+  iotcap -r gw.pcap.gz -p 8883 -p 443 -v       other ports, healthy connections in full
+  ssh gw tcpdump -w - | iotcap -r -            a capture that is being made elsewhere
+
+Exit status: 0 analysed; 1 by --fail-on; 2 it could not be done.";
+
+/// Tells where an MQTT connection over TLS stopped, who ended it, and why, from its packets.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do instead of an analysis.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The analysis.
+    #[command(flatten)]
+    pub analyze: AnalyzeArgs,
+}
+
+/// Everything that is not an analysis.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A broker and devices on this machine, some broken on purpose, captured and analysed
+    Demo(DemoArgs),
+    /// What a finding means, what causes it, what to do
+    Explain(ExplainArgs),
+    /// Record a scenario on the virtual wire, without network or root
+    Lab(LabArgs),
+    /// Publish over mutual TLS to a real broker
+    Publish(Box<PublishArgs>),
+    /// Capture while a command runs, then report
+    #[cfg(all(feature = "live", unix))]
+    Run(Box<RunArgs>),
+    /// List what can be captured on, with addresses
+    #[cfg(all(feature = "live", unix))]
+    Interfaces,
+}
+
+/// What to analyse, what to look at, and how to tell it.
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Captures to read: pcap or pcapng, also gzip or zstd of them; - is standard input
+    #[arg(value_name = "FILE", conflicts_with = "interfaces")]
+    pub files: Vec<PathBuf>,
+    /// The same, for those who are used to tcpdump
+    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., conflicts_with = "interfaces")]
+    pub read: Vec<PathBuf>,
+    /// Where to capture, and until when
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// When a live capture ends by itself
+    #[command(flatten)]
+    pub until: UntilArgs,
+    /// What to look at
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How to tell it
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `iotcap run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub struct RunArgs {
+    /// Where to capture
+    #[command(flatten)]
+    pub live: LiveArgs,
+    /// What to look at
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How to tell it
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+const RUN_HELP: &str = "\
+Without -i it captures on loopback and on the interface of the default route. The command runs as the user who called, with
+its input and output untouched; the report follows on standard output once the command has ended.
+
+Exit status: the command's, unless that is 0; else 1 by --fail-on (here `failed` unless it is given); 2 if the command was
+never started. A command that a signal ended gives 128 and the signal's number.";
+
+impl AnalyzeArgs {
+    /// The captures to read, in the order that they were named.
+    pub fn captures(&self) -> Vec<PathBuf> {
+        self.read.iter().chain(&self.files).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn captures_come_from_both_places() {
+        let cli =
+            Cli::try_parse_from(["iotcap", "-r", "a.pcap", "-p", "8883", "-p", "443", "--format", "json"]).unwrap();
+        assert_eq!(cli.analyze.captures(), [PathBuf::from("a.pcap")]);
+        assert_eq!(cli.analyze.selection.ports, [8883, 443]);
+        let cli = Cli::try_parse_from(["iotcap", "a.pcap", "b.pcap"]).unwrap();
+        assert_eq!(cli.analyze.captures(), [PathBuf::from("a.pcap"), PathBuf::from("b.pcap")]);
+    }
+
+    #[cfg(all(feature = "live", unix))]
+    #[test]
+    fn what_follows_the_dashes_is_the_command() {
+        let cli = Cli::try_parse_from(["iotcap", "run", "-i", "lo", "--", "sh", "-c", "exit 3"]).unwrap();
+        let Some(Command::Run(run)) = cli.command else { panic!("not run") };
+        assert_eq!(run.live.interfaces, ["lo"]);
+        assert_eq!(run.command, ["sh", "-c", "exit 3"]);
+        assert!(Cli::try_parse_from(["iotcap", "run", "-i", "lo"]).is_err());
+    }
+
+    #[test]
+    fn help_fits_a_screen() {
+        let help = Cli::command().term_width(100).render_help().to_string();
+        assert!(help.lines().count() <= 50, "{} lines", help.lines().count());
+    }
+}
