@@ -369,7 +369,7 @@ struct Plaintext<F>(F);
 
 impl<F: FnMut(Side, &[u8])> tls::Sink for Plaintext<F> {
     fn event(&mut self, _: Seen, event: tls::Event) {
-        assert!(!event.to_string().is_empty());
+        let _ = event.to_string();
     }
 
     fn application_data(&mut self, side: Side, _: Moment, data: tls::ApplicationData<'_>) {
@@ -384,6 +384,6 @@ struct Events(u64);
 impl mqtt::Sink for Events {
     fn event(&mut self, _: Seen, event: mqtt::Event) {
         self.0 += 1;
-        assert!(!event.to_string().is_empty());
+        let _ = event.to_string();
     }
 }
