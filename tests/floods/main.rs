@@ -179,10 +179,10 @@ fn floods_of_connections_keep_to_the_table() {
 #[test]
 fn ten_times_the_flood_takes_ten_times_as_long() {
     for flood in [Flood::Syns, Flood::Idle, Flood::Huge, Flood::OutOfOrder] {
-        let (one, ten) = (tell(flood, 4_000, 1_000).time, tell(flood, 40_000, 1_000).time);
+        let (one, ten) = (tell(flood, 10_000, 1_000).time, tell(flood, 100_000, 1_000).time);
         println!("{flood:?}: {one:?}, ten times as much {ten:?}");
         // A quadratic analysis would take 100 times as long. Caches and neighbours cost what they cost.
-        assert!(ten < one * 25, "{flood:?}: {one:?}, ten times as much {ten:?}");
+        assert!(ten < one * 20, "{flood:?}: {one:?}, ten times as much {ten:?}");
     }
 }
 
