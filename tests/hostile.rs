@@ -104,7 +104,8 @@ fn in_all_formats(capture: &Path, folder: &Path) -> Vec<(String, String)> {
 /// bytes that are no UTF-8 in both places.
 fn hostile_capture() -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), &Section::default()).expect("memory");
-    let interface = Interface { link_type: LinkType::RAW, snaplen: 0, name: "\u{1b}[2Jeth0", description: "", filter: "" };
+    let interface =
+        Interface { link_type: LinkType::RAW, snaplen: 0, name: "\u{1b}[2Jeth0", description: "", filter: "" };
     let id = writer.add_interface(&interface).expect("memory");
     let mut number = 0;
     let mut at = 1_780_272_000_000_000_000;
@@ -150,7 +151,8 @@ fn mqtt_server(text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(text.len()).expect("short").to_be_bytes();
     let reason = [&[0x1f][..], &length, text].concat();
     let size = u8::try_from(reason.len()).expect("short");
-    [packet(0x20, &[&[0, 0, size][..], &reason].concat()), packet(0xe0, &[&[0x97, size][..], &reason].concat())].concat()
+    [packet(0x20, &[&[0, 0, size][..], &reason].concat()), packet(0xe0, &[&[0x97, size][..], &reason].concat())]
+        .concat()
 }
 
 fn packet(kind: u8, body: &[u8]) -> Vec<u8> {

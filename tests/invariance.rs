@@ -90,7 +90,11 @@ fn story(record: &Record, compared: Compared) -> Value {
     match compared {
         Compared::Everything => whole,
         Compared::Verdict => json!([
-            whole["outcome"], whole["stopped_in"], whole["cause"], whole["reached"], whole["closed"]["by"],
+            whole["outcome"],
+            whole["stopped_in"],
+            whole["cause"],
+            whole["reached"],
+            whole["closed"]["by"],
             above(&whole)
         ]),
         Compared::Above => above(&whole),
@@ -139,7 +143,8 @@ fn without_numbers(text: &str) -> String {
         if is_number && is_listed {
             *word = "N";
         }
-        is_listed = word.trim_start_matches('(').starts_with("frame") || (is_listed && matches!(*word, "N" | "and" | "to"));
+        is_listed =
+            word.trim_start_matches('(').starts_with("frame") || (is_listed && matches!(*word, "N" | "and" | "to"));
     }
     words.join(" ")
 }

@@ -62,7 +62,8 @@ pub fn reader(data: &[u8]) {
 /// Frames: `link type (2), cut (1), length (2), bytes`, again and again.
 pub fn decode(data: &[u8]) {
     let interest = Interest { ports: vec![8883, 443], ipv6: true, dns: true };
-    let mut decoders = [Decoder::new(interest, Limits::default()), Decoder::new(Interest::default(), Limits::default())];
+    let mut decoders =
+        [Decoder::new(interest, Limits::default()), Decoder::new(Interest::default(), Limits::default())];
     let mut number = 0;
     let mut rest = data;
     while let Some(([link_high, link_low, cut, high, low], after)) = rest.split_first_chunk() {
@@ -214,7 +215,8 @@ pub fn report(data: &[u8]) {
 
 /// Neither control characters nor those that turn the direction of writing.
 fn assert_harmless(text: &str) {
-    let harmful = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let harmful =
+        |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     assert_eq!(text.chars().find(harmful), None);
 }
 

@@ -316,8 +316,8 @@ fn piped(flood: Flood, count: u64, arguments: &[&str]) -> (Report, u64) {
     let reader = std::thread::spawn(move || Report::read(out));
     let mut writer = Writer::new(to, &Section::default()).expect("the pipe");
     let describe = |link_type| Interface { link_type, snaplen: 0, name: "", description: "", filter: "" };
-    let interfaces =
-        [LinkType::RAW, LinkType::ETHERNET].map(|link| (link, writer.add_interface(&describe(link)).expect("the pipe")));
+    let interfaces = [LinkType::RAW, LinkType::ETHERNET]
+        .map(|link| (link, writer.add_interface(&describe(link)).expect("the pipe")));
     mixed(flood, count, |frame| {
         let (_, interface) = interfaces.iter().find(|(link, _)| *link == frame.link_type).expect("its interface");
         writer.write_frame(*interface, frame, &[]).expect("the pipe");

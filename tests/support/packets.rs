@@ -89,7 +89,9 @@ impl Packet {
             Link::Null => (LinkType::NULL, vec![2, 0, 0, 0]),
             Link::Loop => (LinkType::LOOP, vec![0, 0, 0, 2]),
             Link::Cooked => (LinkType::LINUX_SLL, [&[0, 0, 0, 1, 0, 6][..], &[2; 8], &[8, 0]].concat()),
-            Link::Cooked2 => (LinkType::LINUX_SLL2, [&[8, 0][..], &[0; 2], &[0, 0, 0, 1, 0, 1, 0, 6], &[2; 8]].concat()),
+            Link::Cooked2 => {
+                (LinkType::LINUX_SLL2, [&[8, 0][..], &[0; 2], &[0, 0, 0, 1, 0, 1, 0, 6], &[2; 8]].concat())
+            }
         };
         packet
     }
@@ -120,14 +122,6 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Ethernet,
-        Self::Vlan,
-        Self::TwoVlans,
-        Self::Raw,
-        Self::Null,
-        Self::Loop,
-        Self::Cooked,
-        Self::Cooked2,
-    ];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Ethernet, Self::Vlan, Self::TwoVlans, Self::Raw, Self::Null, Self::Loop, Self::Cooked, Self::Cooked2];
 }
