@@ -31,6 +31,7 @@ const EDGES: &[&str] = &[
     "cli",
     "analyze",
     "saving",
+    "private",
     "privileges",
     "interfaces",
     "commands",
