@@ -7,6 +7,7 @@
 //! ```
 
 // The words: what all stages talk about.
+mod bytes;
 pub mod evidence;
 pub mod frame;
 pub mod net;
