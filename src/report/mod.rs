@@ -9,10 +9,11 @@ mod format;
 mod json;
 pub mod model;
 mod spool;
+pub mod teach;
 mod text;
 pub mod units;
 
 pub use escape::escape;
 pub use format::Format;
 pub use json::{Json, JsonLines, schema};
-pub use text::{Glyphs, Pace, Teach, Text, TextOptions};
+pub use text::{Glyphs, Pace, Text, TextOptions};
