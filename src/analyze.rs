@@ -10,7 +10,7 @@ pub(crate) use live::{files, outputs, outputs_held_back};
 pub(crate) use {outputs::Output, told::Told};
 
 use crate::analyzer::{Analyzer, Config, Taken};
-use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, SelectionArgs};
+use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs};
 use crate::config::ConfigFile;
 use crate::connection::Settings;
 use crate::decode::Interest;
@@ -157,10 +157,14 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
     }
 }
 
-/// Where findings begin: by the configuration file, or else by default.
+/// Where findings begin: by the options, or else by the configuration file, or else by default.
 pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
     let config = output.config.as_deref().map(ConfigFile::read).transpose()?;
-    Ok(config.unwrap_or_default().thresholds)
+    let mut thresholds = config.unwrap_or_default().thresholds;
+    for PhaseBudget { stretch, at_most } in &output.budgets {
+        thresholds.budget.allow(*stretch, *at_most);
+    }
+    Ok(thresholds)
 }
 
 fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts {

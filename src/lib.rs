@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod frame;
 pub mod net;
 pub mod segment;
+pub mod spelling;
 pub mod stream;
 pub mod time;
 

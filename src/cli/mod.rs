@@ -5,7 +5,7 @@ mod output;
 mod selection;
 
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{FailOn, FormatName, OutputArgs, ReportTarget};
+pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
 use crate::commands::demo::DemoArgs;
