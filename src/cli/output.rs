@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json or jsonl
+    /// What goes to standard output: text, json, jsonl, markdown, junit or github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
@@ -51,6 +51,12 @@ pub enum FormatName {
     Json,
     /// A connection a line, then a line with the summary.
     Jsonl,
+    /// For a job's summary or a ticket.
+    Markdown,
+    /// Test cases for CI servers.
+    Junit,
+    /// Annotations of a GitHub workflow.
+    Github,
 }
 
 /// Where a report goes.

@@ -6,13 +6,21 @@
 pub mod build;
 mod escape;
 mod format;
+mod github;
 mod json;
+mod junit;
+mod markdown;
 pub mod model;
+pub(crate) mod phrases;
 mod spool;
 mod text;
 pub mod units;
+mod worst;
 
 pub use escape::escape;
 pub use format::Format;
+pub use github::Github;
 pub use json::{Json, JsonLines, schema};
+pub use junit::{Degraded, Junit};
+pub use markdown::Markdown;
 pub use text::{Glyphs, Pace, Teach, Text, TextOptions};

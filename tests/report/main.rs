@@ -141,7 +141,7 @@ mod json {
     #[test]
     fn lines_hold_one_connection_each_and_the_whole_comes_last() {
         let connections = samples();
-        let lines = render_whole(&mut JsonLines, &samples::capture(), &connections, &[samples::takeover()]);
+        let lines = render_whole(&mut JsonLines::default(), &samples::capture(), &connections, &[samples::takeover()]);
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), connections.len() + 1);
         assert_eq!(lines[0]["id"], "1");

@@ -6,12 +6,13 @@
 
 mod block;
 mod events;
+mod expected;
 mod layout;
 mod overview;
 mod style;
 
 use super::format::Format;
-use super::model::{Capture, Connection, Event, Glance, Group, Outcome, Severity, Summary};
+use super::model::{Capture, Connection, Event, Expectation, Glance, Group, Outcome, Severity, Summary};
 use layout::{Line, Page};
 use overview::Slowest;
 use std::collections::VecDeque;
@@ -89,6 +90,7 @@ pub struct Text {
     slowest: Slowest,
     legend: Legend,
     last: Last,
+    expectations: Vec<Expectation>,
 }
 
 /// Whether it has been said how inferred lines are marked: it is said once.
@@ -118,6 +120,7 @@ impl Text {
             slowest: Slowest::default(),
             legend: Legend::Due,
             last: Last::Nothing,
+            expectations: Vec::new(),
         }
     }
 
@@ -208,6 +211,10 @@ impl Format for Text {
         block::in_full(connection, &self.options, &mut self.legend, page)
     }
 
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
+    }
+
     fn finish(
         &mut self,
         capture: &Capture,
@@ -240,6 +247,7 @@ impl Format for Text {
         if !(self.beyond_limit() && self.options.pace == Pace::AtEnd) {
             overview::causes(summary, page)?;
         }
-        self.slowest.write(page)
+        self.slowest.write(page)?;
+        expected::table(&self.expectations, page)
     }
 }
