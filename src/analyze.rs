@@ -16,6 +16,7 @@ use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
+use crate::expect::Expectations;
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
@@ -67,7 +68,9 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     for text in &secrets.texts {
         analyzer.add_secrets(text);
     }
-    let mut told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
+    let expectations = expectations(&arguments.output)?;
+    let told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
+    let mut told = told.expecting(expectations.as_ref());
     let mut saving = saving(arguments)?;
     let names = source.info().sources.clone();
     let mut secrets_seen = 0;
@@ -167,6 +170,11 @@ pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
     Ok(thresholds)
 }
 
+/// What the capture must show, if anything.
+pub(crate) fn expectations(output: &OutputArgs) -> Result<Option<Expectations>> {
+    Ok(output.expect.as_deref().map(Expectations::read).transpose()?)
+}
+
 fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts {
     let info = source.info();
     let several = info.sources.len() > 1;
@@ -205,5 +213,5 @@ pub(crate) fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
         FailOn::Failed => summary.outcome(Outcome::Failed),
         FailOn::Degraded => summary.outcome(Outcome::Failed) + summary.outcome(Outcome::Degraded),
     };
-    if bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if bad > 0 || summary.unmet_expectations > Some(0) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

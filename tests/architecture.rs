@@ -32,6 +32,7 @@ const EDGES: &[&str] = &[
     "broker",
     "publisher",
     "config",
+    "expect",
     "cli",
     "analyze",
     "saving",

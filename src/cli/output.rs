@@ -25,6 +25,9 @@ pub struct OutputArgs {
     /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
+    /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub expect: Option<PathBuf>,
     /// A phase slower than this is degraded: tls-authentication=500 (milliseconds, repeatable)
     #[arg(long = "budget", value_name = "PHASE=MS", hide_short_help = true)]
     pub budgets: Vec<PhaseBudget>,
