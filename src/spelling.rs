@@ -2,12 +2,15 @@
 
 /// The word that was probably meant.
 pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Fewer letters are part of many words.
+    const LEAST_PART: usize = 3;
     let written = written.to_lowercase();
     let distance = |word: &&str| strsim::damerau_levenshtein(&written, &word.to_lowercase());
-    let near = words.into_iter().min_by_key(distance)?;
-    // A third of the letters may be wrong; more is another word, or a part of one.
-    let is_near = distance(&near) * 3 <= near.chars().count().max(3) || near.contains(&*written);
-    (is_near && !written.is_empty()).then_some(near)
+    let (parts_of, others): (Vec<&str>, Vec<&str>) = words.into_iter().partition(|word| word.contains(&*written));
+    let whole = parts_of.into_iter().min_by_key(distance).filter(|_| written.chars().count() >= LEAST_PART);
+    // A third of the letters may be wrong; more is another word.
+    let is_near = |word: &&str| distance(word) * 3 <= word.chars().count().max(LEAST_PART);
+    whole.or_else(|| others.into_iter().min_by_key(distance).filter(is_near))
 }
 
 /// A sentence on a word that does not exist: with the nearest one, or with all that do.
@@ -30,6 +33,7 @@ mod tests {
         assert_eq!(nearest("TLS-authentification", words), Some("tls-authentication"));
         assert_eq!(nearest("mqtt_connect", words), Some("mqtt-connect"));
         assert_eq!(nearest("authentication", words), Some("tls-authentication"));
+        assert_eq!(nearest("tls-auth", words), Some("tls-authentication"));
         assert_eq!(nearest("", words), None);
         assert_eq!(nearest("bananas", words), None);
     }

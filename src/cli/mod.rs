@@ -63,7 +63,7 @@ pub struct AnalyzeArgs {
     #[arg(value_name = "FILE", conflicts_with = "interfaces")]
     pub files: Vec<PathBuf>,
     /// The same, for those who are used to tcpdump
-    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., conflicts_with = "interfaces")]
+    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., hide_short_help = true, conflicts_with = "interfaces")]
     pub read: Vec<PathBuf>,
     /// Where to capture, and until when
     #[command(flatten)]

@@ -359,7 +359,7 @@ mod tests {
     fn an_unknown_word_is_refused_with_its_line_and_the_nearest() {
         for (line, told) in [
             ("reaches = \"mqtt-sesion\"", "no rung is called 'mqtt-sesion'; did you mean 'mqtt-session'?"),
-            ("outcome = \"okay\"", "no outcome is called 'okay'; did you mean 'ok'?"),
+            ("outcome = \"faild\"", "no outcome is called 'faild'; did you mean 'failed'?"),
             (
                 "fails_with = \"client-certificate-refuse\"",
                 "no finding is called 'client-certificate-refuse'; did you mean 'client-certificate-refused'?",

@@ -1,5 +1,8 @@
 //! The report as users and programs get it: JSON that keeps its schema, text that keeps its layout and its terminal.
 
+#[path = "../captures/mod.rs"]
+mod captures;
+mod for_ci;
 mod samples;
 
 use iotcap::report::model::{Capture, Connection, Group, Outcome, Report, Summary};

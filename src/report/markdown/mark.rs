@@ -48,27 +48,24 @@ pub(crate) fn html(text: &str) -> String {
 
 fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 8);
-    let mut before = None;
     for character in text.chars() {
-        let is_first = before.is_none();
         match character {
             // At the beginning of a line they would begin a list, a heading, or a rule.
-            '-' | '+' | '=' if is_first => shown.extend(['\\', character]),
-            '/' if before == Some(':') => shown.extend([APART, "/"]),
+            '-' | '+' | '=' if shown.is_empty() => shown.extend(['\\', character]),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '|' | '~' | '$' | '!' => shown.extend(['\\', character]),
             _ => push_html(&mut shown, character),
         }
-        before = Some(character);
     }
     shown
 }
 
-/// A character that neither begins HTML nor mentions a person or an issue.
+/// A character that neither begins HTML, nor ends the beginning of a link, nor mentions a person or an issue.
 fn push_html(shown: &mut String, character: char) {
     match character {
         '&' => shown.push_str("&amp;"),
         '<' => shown.push_str("&lt;"),
         '>' => shown.push_str("&gt;"),
+        '/' if shown.ends_with(':') => shown.extend([APART, "/"]),
         '@' | '#' => {
             shown.push(character);
             shown.push_str(APART);
