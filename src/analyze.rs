@@ -1,14 +1,17 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
 mod outputs;
 mod told;
 
+pub(crate) use gathered::Gathered;
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};
 pub(crate) use {outputs::Output, told::Told};
 
+use self::gathered::Gathering;
 use crate::analyzer::{Analyzer, Config, Taken};
 use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs};
 use crate::config::ConfigFile;
@@ -32,10 +35,26 @@ use std::process::ExitCode;
 /// # Errors
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
+    let summary = read(arguments, || outputs::of_files(&arguments.output))?;
+    Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
+}
+
+/// Analyses captures and keeps what was found.
+pub(crate) fn gather(arguments: &AnalyzeArgs) -> Result<Gathered> {
+    let gathered = Gathering::default();
+    read(arguments, || {
+        gathered.clear();
+        Ok(vec![gathered.output()])
+    })?;
+    Ok(gathered.done())
+}
+
+/// Reads captures, as often as it takes; `outputs` opens where the report goes.
+fn read(arguments: &AnalyzeArgs, outputs: impl Fn() -> Result<Vec<Output>>) -> Result<Summary> {
     let mut secrets = Secrets::given(arguments)?;
     loop {
-        if let Some(exit_code) = pass(arguments, &mut secrets)? {
-            return Ok(exit_code);
+        if let Some(summary) = pass(arguments, &mut secrets, outputs()?)? {
+            return Ok(summary);
         }
     }
 }
@@ -61,7 +80,7 @@ impl Secrets {
 }
 
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
-fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCode>> {
+fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
     let mut source = source::open(&arguments.captures())?;
     let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
     let mut analyzer = Analyzer::new(config(&arguments.selection));
@@ -69,7 +88,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
         analyzer.add_secrets(text);
     }
     let expectations = expectations(&arguments.output)?;
-    let told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
+    let told = Told::begin(outputs, thresholds(&arguments.output)?)?;
     let mut told = told.expecting(expectations.as_ref());
     let mut saving = saving(arguments)?;
     let names = source.info().sources.clone();
@@ -109,8 +128,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     let facts =
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let summary = told.finish(&capture, &about_capture(&analyzer, &arguments.selection))?;
-    Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))
+    told.finish(&capture, &about_capture(&analyzer, &arguments.selection)).map(Some)
 }
 
 /// The findings that belong to no connection.

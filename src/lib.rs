@@ -40,6 +40,7 @@ pub mod broker;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod diff;
 pub mod expect;
 #[cfg(all(feature = "live", unix))]
 pub mod interfaces;

@@ -32,6 +32,7 @@ const EDGES: &[&str] = &[
     "broker",
     "publisher",
     "config",
+    "diff",
     "expect",
     "cli",
     "analyze",

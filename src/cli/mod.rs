@@ -9,6 +9,7 @@ pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
 use crate::commands::demo::DemoArgs;
+use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::commands::publish::PublishArgs;
@@ -42,6 +43,8 @@ pub struct Cli {
 pub enum Command {
     /// A broker and devices on this machine, some broken on purpose, captured and analysed
     Demo(DemoArgs),
+    /// What differs between two captures: before and after, works and fails
+    Diff(Box<DiffArgs>),
     /// What a finding means, what causes it, what to do
     Explain(ExplainArgs),
     /// Record a scenario on the virtual wire, without network or root

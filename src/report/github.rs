@@ -82,7 +82,7 @@ impl Format for Github {
             writeln!(out, "{}", of_expectation(expectation))?;
         }
         let untold = if self.expectations.is_empty() { self.failed.left_out() + self.degraded.left_out() } else { 0 };
-        writeln!(out, "{}", command("notice", "iotcap", &summary_line(capture, summary, untold)))
+        writeln!(out, "{}", workflow_command("notice", "iotcap", &summary_line(capture, summary, untold)))
     }
 }
 
@@ -95,19 +95,19 @@ fn of_connection(level: &str, connection: &Connection) -> String {
         lines.extend(cause.causes.first().map(|cause| format!("Likely: {cause}")));
         lines.extend(cause.remedy.first().map(|remedy| format!("To do: {remedy}")));
     }
-    command(level, &title, &joined(lines))
+    workflow_command(level, &title, &joined(lines))
 }
 
 fn of_group(group: &Group) -> String {
     let level = if group.severity == Severity::Error { "error" } else { "warning" };
     let lines = std::iter::once(group.message.clone()).chain(group.evidence.iter().cloned());
-    command(level, &format!("{} {}", group.code, group.id), &joined(lines))
+    workflow_command(level, &format!("{} {}", group.code, group.id), &joined(lines))
 }
 
 fn of_expectation(expectation: &Expectation) -> String {
     let expected = format!("Expected: {}", expectation.expected);
     let lines = std::iter::once(expected).chain(expectation.mismatches.iter().map(phrases::mismatch));
-    command("error", &format!("not as expected: {}", expectation.name), &joined(lines))
+    workflow_command("error", &format!("not as expected: {}", expectation.name), &joined(lines))
 }
 
 fn summary_line(capture: &Capture, summary: &Summary, untold: u64) -> String {
@@ -133,7 +133,7 @@ fn joined(lines: impl IntoIterator<Item = String>) -> String {
 }
 
 /// A workflow command; what would end its parts is written as GitHub's own toolkit does.
-fn command(level: &str, title: &str, message: &str) -> String {
+pub(crate) fn workflow_command(level: &str, title: &str, message: &str) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     format!("::{level} title={}::{}", property(&escape(title)), data(message))
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn nothing_ends_a_command_or_begins_another() {
-        let told = command("error", "a,b:c%", "50% of\n::add-mask::all");
+        let told = workflow_command("error", "a,b:c%", "50% of\n::add-mask::all");
         assert_eq!(told, "::error title=a%2Cb%3Ac%25::50%25 of%0A::add-mask::all");
         assert_eq!(joined(["one\r\n::stop".to_owned(), "two".to_owned()]), "one\\r\\n::stop\ntwo");
     }

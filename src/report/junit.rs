@@ -98,12 +98,11 @@ fn suite(capture: &Capture, summary: &Summary) -> TestSuite {
         suite.set_time(last.since(first));
         suite.extra.insert("timestamp".into(), xml(&first.to_string()));
     }
-    let facts = [
-        ("frames", units::count(capture.frames)),
-        ("filter", capture.filter.clone().unwrap_or_default()),
-        ("connections", units::count(summary.connections)),
-    ];
-    suite.add_properties(facts.map(|(name, value)| Property::new(name, xml(&value))));
+    suite.add_property(Property::new("frames", capture.frames.to_string()));
+    suite.add_property(Property::new("connections", summary.connections.to_string()));
+    if let Some(filter) = &capture.filter {
+        suite.add_property(Property::new("filter", xml(filter)));
+    }
     suite
 }
 
@@ -148,7 +147,9 @@ fn proof(cause: &Finding, connection: &Connection) -> XmlString {
     lines.extend(listed("or else", &mut cause.other_readings.iter().map(|reading| &**reading)));
     lines.extend(listed("causes", &mut cause.causes.iter().map(|cause| &**cause)));
     lines.extend(listed("remedy", &mut cause.remedy.iter().map(|remedy| &**remedy)));
-    lines.push(format!("phases: {}", phrases::phases(&connection.phases)));
+    if !connection.phases.is_empty() {
+        lines.push(format!("phases: {}", phrases::phases(&connection.phases)));
+    }
     lines.push(format!("Wireshark: {}", connection.display_filter.wireshark));
     xml_lines(&lines)
 }

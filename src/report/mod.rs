@@ -17,10 +17,14 @@ mod text;
 pub mod units;
 mod worst;
 
+pub(crate) use worst::badness;
+
 pub use escape::escape;
 pub use format::Format;
 pub use github::Github;
+pub(crate) use github::workflow_command;
 pub use json::{Json, JsonLines, schema};
 pub use junit::{Degraded, Junit};
 pub use markdown::Markdown;
+pub(crate) use markdown::mark;
 pub use text::{Glyphs, Pace, Teach, Text, TextOptions};

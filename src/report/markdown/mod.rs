@@ -173,6 +173,9 @@ fn across(group: &Group, out: &mut dyn Write) -> io::Result<()> {
     let rule = format!("{} {}, {}", group.code, group.id, group.confidence);
     writeln!(out, "\n{mark} **{}** ({rule})\n", prose(&group.message))?;
     bullets(group.evidence.iter().map(String::as_str), out)?;
+    if !group.remedy.is_empty() {
+        writeln!(out, "What to do:\n")?;
+    }
     bullets(group.remedy.iter().map(|remedy| &**remedy), out)
 }
 
