@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod frame;
 pub mod net;
 pub mod segment;
+pub mod spelling;
 pub mod stream;
 pub mod time;
 
@@ -40,6 +41,8 @@ pub mod broker;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod diff;
+pub mod expect;
 #[cfg(all(feature = "live", unix))]
 pub mod interfaces;
 pub mod lab;

@@ -1,5 +1,8 @@
 //! The report as users and programs get it: JSON that keeps its schema, text that keeps its layout and its terminal.
 
+#[path = "../captures/mod.rs"]
+mod captures;
+mod for_ci;
 mod samples;
 
 use iotcap::report::model::{Capture, Connection, Group, Outcome, PhaseName, Report, Summary};
@@ -141,7 +144,7 @@ mod json {
     #[test]
     fn lines_hold_one_connection_each_and_the_whole_comes_last() {
         let connections = samples();
-        let lines = render_whole(&mut JsonLines, &samples::capture(), &connections, &[samples::takeover()]);
+        let lines = render_whole(&mut JsonLines::default(), &samples::capture(), &connections, &[samples::takeover()]);
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), connections.len() + 1);
         assert_eq!(lines[0]["id"], "1");

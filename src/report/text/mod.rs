@@ -6,12 +6,13 @@
 
 mod block;
 mod events;
+mod expected;
 mod layout;
 mod overview;
 mod style;
 
 use super::format::Format;
-use super::model::{Capture, Connection, Event, Glance, Group, Outcome, Severity, Summary};
+use super::model::{Capture, Connection, Event, Expectation, Glance, Group, Outcome, Severity, Summary};
 use super::teach::{Lesson, Taught};
 use layout::{Line, Page};
 use overview::Slowest;
@@ -88,6 +89,7 @@ pub struct Text {
     slowest: Slowest,
     legend: Legend,
     last: Last,
+    expectations: Vec<Expectation>,
     /// What has been explained of the events that were told as they happened.
     taught: Taught,
 }
@@ -119,6 +121,7 @@ impl Text {
             slowest: Slowest::default(),
             legend: Legend::Due,
             last: Last::Nothing,
+            expectations: Vec::new(),
             taught: Taught::default(),
         }
     }
@@ -215,6 +218,10 @@ impl Format for Text {
         block::in_full(connection, &self.options, &mut self.legend, page)
     }
 
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
+    }
+
     fn finish(
         &mut self,
         capture: &Capture,
@@ -247,6 +254,7 @@ impl Format for Text {
         if !(self.beyond_limit() && self.options.pace == Pace::AtEnd) {
             overview::causes(summary, page)?;
         }
-        self.slowest.write(page)
+        self.slowest.write(page)?;
+        expected::table(&self.expectations, page)
     }
 }
