@@ -1,7 +1,7 @@
 //! Where reports go: standard output and files, each with its format.
 
 use crate::cli::{FormatName, OutputArgs};
-use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
+use crate::report::{Format, Glyphs, Html, Json, JsonLines, Pace, Text, TextOptions};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
@@ -20,7 +20,7 @@ pub(crate) struct Output {
 pub(super) fn of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
     let stdout: Box<dyn Write> = match arguments.format {
         FormatName::Jsonl => Box::new(Held::new(standard_output())),
-        FormatName::Text | FormatName::Json => Box::new(standard_output()),
+        FormatName::Text | FormatName::Json | FormatName::Html => Box::new(standard_output()),
     };
     open(arguments, Pace::AtEnd, stdout)
 }
@@ -61,6 +61,7 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) 
     match name {
         FormatName::Json => Box::new(Json::default()),
         FormatName::Jsonl => Box::new(JsonLines),
+        FormatName::Html => Box::<Html>::default(),
         FormatName::Text => Box::new(Text::new(TextOptions {
             width: if terminal { terminal_width() } else { TextOptions::default().width },
             colour: terminal,

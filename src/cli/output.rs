@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json or jsonl
+    /// What goes to standard output: text, json, jsonl or html
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
@@ -46,6 +46,8 @@ pub enum FormatName {
     Json,
     /// A connection a line, then a line with the summary.
     Jsonl,
+    /// One page for a browser, with everything in it.
+    Html,
 }
 
 /// Where a report goes.

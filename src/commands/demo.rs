@@ -85,6 +85,7 @@ fn say_where_the_reports_are(folder: &Path, output: &OutputArgs) {
             FormatName::Json => "for programs: iotcap.report/1",
             FormatName::Jsonl => "a connection a line",
             FormatName::Text => "this text",
+            FormatName::Html => "the same for a browser",
         };
         println!("  {:<32} {what}", path.display());
     }

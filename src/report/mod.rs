@@ -1,4 +1,4 @@
-//! Reports: in come finished connections, out go text and JSON for people and programs.
+//! Reports: in come finished connections, out go text, JSON and a page, for people and programs.
 //!
 //! [`model`] is the contract; a [`Format`] renders it while connections are still coming, so that memory does not grow with
 //! the capture. Nothing here judges: what a report says was decided before.
@@ -6,6 +6,7 @@
 pub mod build;
 mod escape;
 mod format;
+pub mod html;
 mod json;
 pub mod model;
 mod spool;
@@ -14,5 +15,6 @@ pub mod units;
 
 pub use escape::escape;
 pub use format::Format;
+pub use html::Html;
 pub use json::{Json, JsonLines, schema};
 pub use text::{Glyphs, Pace, Teach, Text, TextOptions};
