@@ -1,7 +1,7 @@
 //! What a reader can ask about: the meaning of each finding, event and phase that stands in the report, once each.
 
 use crate::diagnosis::{Rule, rules};
-use crate::report::model::{Connection, Layer, PhaseName};
+use crate::report::model::{Connection, Layer};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,7 +11,10 @@ use std::io::{self, Write};
 
 /// All up to the place where the connections stand.
 pub(super) fn top(capture: &Capture, summary: &Summary, groups: &[Group]) -> Markup {
-    let source = escape(&capture.source);
+    let title = match capture.files.len() {
+        0 | 1 => escape(&capture.source),
+        files => format!("{} captures", units::count(files as u64)).into(),
+    };
     html! {
         (DOCTYPE)
         // Elements stay open here: the connections follow, as a stream.
@@ -23,14 +26,17 @@ pub(super) fn top(capture: &Capture, summary: &Summary, groups: &[Group]) -> Mar
             meta name="color-scheme" content="light dark";
             meta name="referrer" content="no-referrer";
             meta name="generator" content=(concat!("iotcap ", env!("CARGO_PKG_VERSION")));
-            title { (verdict(summary)) " · " (source) " · iotcap" }
+            title { (verdict(summary)) " · " (title) " · iotcap" }
             style { (PreEscaped(STYLE)) }
         }
         (PreEscaped("<body>"))
         a.skip href="#connections" { "Skip to the connections" }
         header.top {
             p.brand { "iotcap" }
-            h1 { (source) }
+            h1 { (title) }
+            @if capture.files.len() > 1 {
+                details.files { summary { "files" } ol { @for file in &capture.files { li { (escape(file)) } } } }
+            }
             (facts(capture))
             (warnings(capture))
             button #theme type="button" hidden { "Theme" }
@@ -83,7 +89,7 @@ pub(super) fn listed(connection: &Connection) -> Markup {
             }
             @if connection.outcome == Outcome::Failed {
                 @for remedy in connection.cause_finding().into_iter().flat_map(|finding| &finding.remedy) {
-                    p { (escape(remedy)) }
+                    p { (prose(remedy)) }
                 }
                 p { code { (escape(&connection.display_filter.wireshark)) } }
             }
@@ -159,9 +165,13 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
+/// The outcomes in the order in which one looks for them.
+const WORST_FIRST: [Outcome; 5] =
+    [Outcome::Failed, Outcome::Degraded, Outcome::Inconclusive, Outcome::Open, Outcome::Ok];
+
 /// The counts, which the script makes filters of; and their shares as a bar.
 fn outcomes(summary: &Summary) -> Markup {
-    let shown = Outcome::ALL.iter().filter(|outcome| summary.outcome(**outcome) > 0);
+    let shown = WORST_FIRST.iter().filter(|outcome| summary.outcome(**outcome) > 0);
     let mut before = 0.0;
     html! {
         ul.outcomes {
@@ -240,7 +250,7 @@ fn group(group: &Group) -> Markup {
                 }
             }
             @if !group.evidence.is_empty() { ul { @for item in &group.evidence { li { (escape(item)) } } } }
-            @for item in &group.remedy { p.remedy { (escape(item)) } }
+            @for item in &group.remedy { p.remedy { (prose(item)) } }
             @if !group.connections.is_empty() {
                 p.members {
                     "connections "
@@ -265,6 +275,15 @@ const fn mark(outcome: Outcome) -> &'static str {
         Outcome::Failed => "✘\u{fe0e}",
         Outcome::Open => "○\u{fe0e}",
         Outcome::Inconclusive => "?",
+    }
+}
+
+/// A sentence of the catalogue: what stands between backticks is to be typed.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (escape(part)) } } @else { (escape(part)) }
+        }
     }
 }
 

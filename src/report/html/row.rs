@@ -71,7 +71,10 @@ fn bars(connection: &Connection) -> Vec<Bar> {
         .map(|phase| Bar {
             phase: phase.phase,
             outcome: phase.outcome,
-            ms: phase.started.zip(phase.ended).map(|(started, ended)| ended.since(started).into()),
+            ms: phase
+                .started
+                .zip(phase.ended.or(connection.closed.at).or(connection.ended))
+                .map(|(started, ended)| ended.since(started).into()),
         })
         .collect()
 }
