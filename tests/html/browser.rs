@@ -1,6 +1,7 @@
 //! A headless Chromium, driven by the WebDriver protocol (W3C) through chromedriver: one page, scripts, keys, the console.
 
 use serde_json::{Value, json};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -11,12 +12,14 @@ pub(crate) struct Browser {
     driver: Child,
     port: u16,
     session: String,
+    /// Only one browser at a time: what is measured is this one's speed.
+    _turn: File,
     /// An empty profile.
     _profile: tempfile::TempDir,
 }
 
 /// What keeps Chromium quiet and still.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -26,11 +29,14 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--hide-scrollbars",
 ];
 
 impl Browser {
     /// Starts the driver and the browser.
     pub(crate) fn start() -> Self {
+        let turn = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser.lock")).expect("a lock");
+        turn.lock().expect("this test's turn");
         let mut driver =
             Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn().expect("chromedriver runs");
         let port = port_of(&mut driver);
@@ -41,7 +47,7 @@ impl Browser {
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": arguments},
         }}});
-        let mut browser = Self { driver, port, session: String::new(), _profile: profile };
+        let mut browser = Self { driver, port, session: String::new(), _turn: turn, _profile: profile };
         let session = browser.ask("POST", "/session", &wanted);
         session["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         browser
@@ -97,11 +103,9 @@ impl Browser {
             body.len()
         )
         .expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {body}");
-        let mut answer: Value = serde_json::from_str(body).expect("JSON");
+        let (status, body) = read_answer(stream);
+        assert!(status.starts_with("HTTP/1.1 200"), "{method} {path}: {}", String::from_utf8_lossy(&body));
+        let mut answer: Value = serde_json::from_slice(&body).expect("JSON");
         answer["value"].take()
     }
 }
@@ -117,11 +121,28 @@ impl Drop for Browser {
     }
 }
 
+/// The status line and the body; the driver keeps the connection open after them.
+fn read_answer(stream: TcpStream) -> (String, Vec<u8>) {
+    let mut stream = BufReader::new(stream);
+    let mut head = Vec::new();
+    for line in stream.by_ref().lines().map(|line| line.expect("an answer")) {
+        if line.is_empty() {
+            break;
+        }
+        head.push(line.to_ascii_lowercase());
+    }
+    let length = head.iter().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let mut body = vec![0; length.expect("a length")];
+    stream.read_exact(&mut body).expect("a body");
+    (head.swap_remove(0).to_ascii_uppercase(), body)
+}
+
 /// The port that the driver chose, from the line in which it says so.
 fn port_of(driver: &mut Child) -> u16 {
     let output = driver.stdout.take().expect("its output");
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-    let port = lines.find_map(|line| line.split_once("on port ")?.1.trim_end_matches('.').parse().ok());
+    let port =
+        lines.find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok());
     // It goes on writing; nobody has to read that.
     std::thread::spawn(move || lines.for_each(drop));
     port.expect("chromedriver says its port")

@@ -3,7 +3,7 @@
 
 function facts(connection) {
   const blocks = [tlsFacts(connection.tls), mqttFacts(connection.mqtt), tcpFacts(connection)];
-  return el("section", { class: "facts-grid" }, blocks, certificates(connection.tls));
+  return [el("section", { class: "facts-grid" }, blocks), el("section", { class: "chains" }, certificates(connection.tls))];
 }
 
 /** A list of terms without those that nothing is known of. */

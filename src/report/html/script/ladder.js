@@ -12,7 +12,7 @@ function ladder(connection, options) {
   const steps = stepsOf(connection.events);
   const list = el("ol", { class: "ladder", role: "list" });
   const scale = pixelsPerMillisecond(steps);
-  const show = (all) => list.replaceChildren(...ladderRows(connection, steps, { ...options, proof, scale, all, show }));
+  const show = (all) => list.replaceChildren(...ladderRows(connection, steps, { ...options, proof, scale, all, show, taught: new Set() }));
   show(steps.length <= TOLD_FIRST + TOLD_LAST + 10);
   const section = el("section", { class: "story" },
     el("div", { class: "story-head" }, el("h4", {}, "What happened"), ladderTools(list, options)),
@@ -126,7 +126,7 @@ function phaseRow(connection, phase, options) {
     el("span", { class: "text" },
       el("b", {}, PHASES[phase.phase] ?? phase.phase), ` ${time} `,
       phase.outcome !== "completed" && el("em", {}, phase.outcome.replace("-", " ")),
-      lessonBox(options.learn?.phases?.[phase.phase])));
+      lessonBox(options.learn?.phases?.[phase.phase], true)));
 }
 
 function hiddenRow(steps, options) {
@@ -186,6 +186,9 @@ function lanes(step, isCut) {
 }
 
 function eventLine(event, options) {
+  const what = `${event.layer}/${event.kind}`;
+  const isFirst = !options.taught.has(what);
+  options.taught.add(what);
   return el("span", { class: `event ${event.layer}` },
     el("span", { class: "layer" }, event.layer), " ",
     el("b", { class: "kind" }, event.kind), " ",
@@ -193,13 +196,13 @@ function eventLine(event, options) {
       `inferred${event.confidence ? `, ${event.confidence}` : ""}`), " ",
     el("span", { class: "detail" }, event.detail),
     event.until !== undefined && el("span", { class: "detail" }, ` over ${human(event.until - event.ms)}`),
-    lessonBox(options.learn?.events?.[`${event.layer}/${event.kind}`]));
+    lessonBox(options.learn?.events?.[what], isFirst));
 }
 
-/** One plain sentence, shown when it is asked for. */
-function lessonBox(lesson) {
-  if (!lesson) return null;
-  const text = el("span", { class: "lesson", hidden: true }, lesson.sentence, " ", el("cite", {}, lesson.section));
+/** One plain sentence, shown when it is asked for; the first of its kind also when all are. The button, then the text. */
+function lessonBox(lesson, isFirst) {
+  if (!lesson) return [null, null];
+  const text = el("span", { class: `lesson ${isFirst ? "first" : ""}`, hidden: true }, lesson.sentence, " ", el("cite", {}, lesson.section));
   const button = el("button", { type: "button", class: "ask", "aria-expanded": "false", "aria-label": "What is this?",
     title: "What is this?", click: () => {
       text.hidden = !text.hidden;

@@ -18,7 +18,7 @@ const COLUMNS = [
  * `options.changed(state)` is called with the filter that is in force.
  */
 function table(container, rows, options) {
-  const state = { text: "", outcomes: new Set(), cause: null, sort: "frame", direction: 1, page: 0, open: new Set() };
+  const state = { text: "", outcomes: new Set(), cause: null, sort: "frame", direction: 1, page: 0, open: new Map() };
   rows.forEach((row, place) => prepare(row, place));
   const full = setupScale(rows);
   const parts = tableParts(state, rows);
@@ -96,7 +96,7 @@ function table(container, rows, options) {
     open(id) {
       if (!rows.some((row) => row.id === id)) return false;
       if (!shown.some((row) => row.id === id)) reset();
-      state.open.add(id);
+      if (!state.open.has(id)) state.open.set(id, null);
       turn(Math.floor(shown.findIndex((row) => row.id === id) / PAGE));
       return true;
     },
@@ -162,9 +162,12 @@ function tableRows(row, context) {
     el("td", { role: "cell", class: "total number" }, row.total === null ? "" : human(row.total)),
     el("td", { role: "cell", class: "frame number" }, row.id));
   const rows = [main];
+  // Made once, and kept with all that the reader unfolded in it, while it is open.
   const open = () => {
-    const cell = el("td", { role: "cell", colspan: COLUMNS.length }, context.options.open(row));
-    return el("tr", { role: "row", class: "opened", id: `details-${row.id}` }, cell);
+    const cell = () => el("td", { role: "cell", colspan: COLUMNS.length }, context.options.open(row));
+    const opened = context.state.open.get(row.id) ?? el("tr", { role: "row", class: "opened", id: `details-${row.id}` }, cell());
+    context.state.open.set(row.id, opened);
+    return opened;
   };
   button.addEventListener("click", () => {
     const wasOpen = context.state.open.delete(row.id);
@@ -172,7 +175,6 @@ function tableRows(row, context) {
     if (wasOpen) {
       main.nextElementSibling.remove();
     } else {
-      context.state.open.add(row.id);
       main.after(open());
       history.replaceState(null, "", `#connection-${row.id}`);
     }

@@ -47,11 +47,11 @@ function waterfallRow(bar, end, options) {
   const known = bar.from !== null;
   const time = known ? human(bar.to - bar.from) : "";
   const word = bar.outcome === "completed" ? "" : bar.outcome.replace("-", " ");
+  const [ask, lesson] = lessonBox(options.learn?.phases?.[bar.phase]);
   return el("li", { class: `bar ${bar.outcome}` },
-    el("span", { class: "name" }, el("span", { class: "mark", "aria-hidden": "true" }, MARKS[bar.outcome]), " ", PHASES[bar.phase] ?? bar.phase),
+    el("span", { class: "name" }, el("span", { class: "mark", "aria-hidden": "true" }, MARKS[bar.outcome]), " ", PHASES[bar.phase] ?? bar.phase, ask),
     waterfallBar(bar, end, known),
-    el("span", { class: "time" }, time, time && word ? " " : "", word && el("em", {}, word)),
-    lessonBox(options.learn?.phases?.[bar.phase]));
+    el("span", { class: "time" }, time, time && word ? " " : "", word && el("em", {}, word)), lesson);
 }
 
 function waterfallBar(bar, end, known) {
