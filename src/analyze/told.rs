@@ -6,6 +6,8 @@ use crate::connection::Record;
 use crate::diagnosis::{CaptureState, Desk, Thresholds};
 use crate::report::build;
 use crate::report::model::{Capture, Group, Summary};
+use crate::saving::{AnnotatedFile, Ending};
+use crate::source::CaptureInfo;
 use anyhow::{Context, Result};
 
 /// The connections told so far, in every format that was asked for.
@@ -15,6 +17,17 @@ pub(crate) struct Told {
     pub(super) desk: Desk,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
+    /// The file that frames are saved in together with what was found.
+    pub(crate) saving: Option<AnnotatedFile>,
+}
+
+/// What a saved file takes over beside frames and findings.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What the capture says about itself.
+    pub(super) info: &'a CaptureInfo,
+    /// The secrets that opened something; empty where they are to be left out.
+    pub(super) secrets: &'a str,
 }
 
 impl Told {
@@ -23,7 +36,7 @@ impl Told {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
         let (summary, desk) = (Summary::default(), Desk::new(thresholds));
-        Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
+        Ok(Self { outputs, summary, desk, capture: CaptureState::default(), saving: None })
     }
 
     /// Takes what the analyzer has, and tells the connections whose verdicts are final.
@@ -56,6 +69,9 @@ impl Told {
             self.summary.count(&glance);
             // Most formats have no use for all of the ten-thousandth healthy connection: then it is not made.
             let mut connection = None;
+            if let Some(saving) = &mut self.saving {
+                saving.tell(connection.get_or_insert_with(|| build::connection(&record, &verdict)));
+            }
             for Output { format, to, name, .. } in &mut self.outputs {
                 if !format.passes_over(&glance) {
                     let connection = connection.get_or_insert_with(|| build::connection(&record, &verdict));
@@ -68,6 +84,21 @@ impl Told {
 
     /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
     pub(crate) fn finish(mut self, capture: &Capture, groups: &[Group]) -> Result<Summary> {
+        self.conclude(capture, groups)?;
+        Ok(self.summary)
+    }
+
+    /// The same, and completes the file that frames are saved in.
+    pub(super) fn finish_saving(mut self, capture: &Capture, groups: &[Group], known: Known<'_>) -> Result<Summary> {
+        let groups = self.conclude(capture, groups)?;
+        if let Some(saving) = self.saving.take() {
+            let Known { info, secrets } = known;
+            saving.finish(Ending { summary: &self.summary, groups: &groups, info, secrets })?;
+        }
+        Ok(self.summary)
+    }
+
+    fn conclude(&mut self, capture: &Capture, groups: &[Group]) -> Result<Vec<Group>> {
         self.desk.finish();
         self.tell_due()?;
         let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
@@ -76,6 +107,6 @@ impl Told {
                 output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
-        Ok(self.summary)
+        Ok(groups)
     }
 }

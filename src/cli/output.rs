@@ -14,6 +14,9 @@ pub struct OutputArgs {
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Leave TLS secrets out of what -w saves
+    #[arg(long, requires = "write", hide_short_help = true)]
+    pub no_secrets: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,

@@ -8,7 +8,7 @@ use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
 use crate::diagnosis::Thresholds;
 use crate::privileges::{self, Account, Keep};
 use crate::report::Pace;
-use crate::saving::Saving;
+use crate::saving::LiveFile;
 use crate::source::bpf::{FilterProgram, kernel_filter};
 use crate::source::live::{self, LiveCapture, Options};
 use anyhow::{Context, Result};
@@ -23,7 +23,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Session<'a> {
     capture: LiveCapture,
     outputs: Vec<Output>,
-    saving: Option<Saving>,
+    saving: Option<LiveFile>,
     key_log: Option<File>,
     filter: FilterProgram,
     selection: &'a SelectionArgs,
@@ -54,7 +54,7 @@ impl<'a> Session<'a> {
         };
         let filter = FilterProgram::new(&filter)?;
         let capture = LiveCapture::open(interfaces, options)?;
-        let create = |path| Saving::create(path, live.snaplen, &analyze::filter_text(selection));
+        let create = |path| LiveFile::create(path, live.snaplen, &analyze::filter_text(selection));
         let saving = output.write.as_deref().map(create).transpose()?;
         let outputs = match pace {
             Pace::AtOnce => analyze::outputs(output, pace)?,
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
     pub(crate) fn hand_files_to(&self, account: Option<&Account>) {
         let Some(account) = account else { return };
         let reports = analyze::files(&self.outputs);
-        reports.chain(self.saving.as_ref().map(Saving::file)).for_each(|file| account.own(file));
+        reports.chain(self.saving.as_ref().map(LiveFile::file)).for_each(|file| account.own(file));
     }
 
     /// Starts the threads. Rights are given up by now.

@@ -1,5 +1,5 @@
 //! `-w FILE`: the frames that were looked at, saved as pcapng while they come. The file is complete and can be read whenever
-//! [`Saving::flush`] has returned.
+//! [`LiveFile::flush`] has returned.
 
 use crate::frame::{Frame, LinkType};
 use crate::pcapng::{Interface, InterfaceId, Section, Writer};
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// A file that frames are saved in.
-pub struct Saving {
+pub struct LiveFile {
     writer: Writer<WholeBlocks>,
     name: String,
     /// A source and a link type that were described in the file.
@@ -18,7 +18,7 @@ pub struct Saving {
     filter: String,
 }
 
-impl Saving {
+impl LiveFile {
     /// Begins the file anew.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ mod tests {
     fn what_was_flushed_can_be_read_while_the_file_is_still_open() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("saved.pcapng");
-        let mut saving = Saving::create(&path, 65_535, "tcp port 8883").unwrap();
+        let mut saving = LiveFile::create(&path, 65_535, "tcp port 8883").unwrap();
         let frame = |link_type, data| {
             let (id, at) = (FrameId::new(0, 1), Timestamp::from_secs(1));
             Frame { id, at, link_type, original_len: 60, data }
