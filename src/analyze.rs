@@ -71,6 +71,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     }
     let mut told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
     told.saving = saving(arguments)?;
+    told.redactor = arguments.output.redact.then(Box::default);
     let mut secrets_seen = 0;
     let mut goes_on = true;
     while goes_on {
@@ -103,7 +104,11 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     let facts =
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let secrets = if arguments.output.no_secrets { Zeroizing::default() } else { analyzer.used_secrets() };
+    let secrets = if arguments.output.no_secrets || arguments.output.redact {
+        Zeroizing::default()
+    } else {
+        analyzer.used_secrets()
+    };
     let known = Known { info: source.info(), secrets: &secrets };
     let summary = told.finish_saving(&capture, &about_capture(&analyzer, &arguments.selection), known)?;
     Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))

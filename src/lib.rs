@@ -48,6 +48,7 @@ pub mod pki;
 #[cfg(unix)]
 pub mod privileges;
 pub mod publisher;
+pub mod redact;
 #[cfg(all(feature = "live", unix))]
 pub mod run;
 pub mod saving;

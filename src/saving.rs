@@ -6,5 +6,5 @@ mod live;
 mod remarks;
 mod spool;
 
-pub use annotated::{AnnotatedFile, Ending};
+pub use annotated::{AnnotatedFile, Ending, Hiding};
 pub use live::LiveFile;

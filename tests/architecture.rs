@@ -31,6 +31,7 @@ const EDGES: &[&str] = &[
     "cli",
     "analyze",
     "saving",
+    "redact",
     "privileges",
     "interfaces",
     "commands",

@@ -3,12 +3,14 @@
 use super::outputs::{Output, cannot_write};
 use crate::analyzer::Analyzer;
 use crate::connection::Record;
-use crate::diagnosis::{CaptureState, Desk, Thresholds};
+use crate::diagnosis::{CaptureState, Desk, Thresholds, Verdict};
+use crate::redact::Redactor;
 use crate::report::build;
-use crate::report::model::{Capture, Group, Summary};
+use crate::report::model::{Capture, Connection, Group, Summary};
 use crate::saving::{AnnotatedFile, Ending};
 use crate::source::CaptureInfo;
 use anyhow::{Context, Result};
+use std::borrow::Cow;
 
 /// The connections told so far, in every format that was asked for.
 pub(crate) struct Told {
@@ -17,6 +19,8 @@ pub(crate) struct Told {
     pub(super) desk: Desk,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
+    /// What replaces originals by pseudonyms, where that is asked for.
+    pub(crate) redactor: Option<Box<Redactor>>,
     /// The file that frames are saved in together with what was found.
     pub(crate) saving: Option<AnnotatedFile>,
 }
@@ -36,7 +40,7 @@ impl Told {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
         let (summary, desk) = (Summary::default(), Desk::new(thresholds));
-        Ok(Self { outputs, summary, desk, capture: CaptureState::default(), saving: None })
+        Ok(Self { outputs, summary, desk, capture: CaptureState::default(), redactor: None, saving: None })
     }
 
     /// Takes what the analyzer has, and tells the connections whose verdicts are final.
@@ -68,13 +72,17 @@ impl Told {
             let glance = build::glance(&record, &verdict);
             self.summary.count(&glance);
             // Most formats have no use for all of the ten-thousandth healthy connection: then it is not made.
+            if let Some(redactor) = &mut self.redactor {
+                redactor.learn(&record);
+            }
+            let mut make = || told(&record, &verdict, self.redactor.as_deref_mut());
             let mut connection = None;
             if let Some(saving) = &mut self.saving {
-                saving.tell(connection.get_or_insert_with(|| build::connection(&record, &verdict)));
+                saving.tell(connection.get_or_insert_with(&mut make));
             }
             for Output { format, to, name, .. } in &mut self.outputs {
                 if !format.passes_over(&glance) {
-                    let connection = connection.get_or_insert_with(|| build::connection(&record, &verdict));
+                    let connection = connection.get_or_insert_with(&mut make);
                     format.connection(connection, to).with_context(|| cannot_write(name))?;
                 }
             }
@@ -93,7 +101,10 @@ impl Told {
         let groups = self.conclude(capture, groups)?;
         if let Some(saving) = self.saving.take() {
             let Known { info, secrets } = known;
-            saving.finish(Ending { summary: &self.summary, groups: &groups, info, secrets })?;
+            saving.finish(
+                Ending { summary: &self.summary, groups: &groups, info, secrets },
+                self.redactor.as_deref_mut(),
+            )?;
         }
         Ok(self.summary)
     }
@@ -101,12 +112,26 @@ impl Told {
     fn conclude(&mut self, capture: &Capture, groups: &[Group]) -> Result<Vec<Group>> {
         self.desk.finish();
         self.tell_due()?;
-        let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
+        let mut groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
+        let mut capture = Cow::Borrowed(capture);
+        if let Some(redactor) = &mut self.redactor {
+            groups = groups.into_iter().map(|group| redactor.group(group)).collect();
+            capture = Cow::Owned(redactor.capture(capture.into_owned()));
+        }
         for output in &mut self.outputs {
             let written =
-                output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
+                output.format.finish(&capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
         Ok(groups)
+    }
+}
+
+/// A connection as it may be told.
+pub(super) fn told(record: &Record, verdict: &Verdict, redactor: Option<&mut Redactor>) -> Connection {
+    let connection = build::connection(record, verdict);
+    match redactor {
+        Some(redactor) => redactor.connection(connection),
+        None => connection,
     }
 }

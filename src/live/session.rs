@@ -11,7 +11,7 @@ use crate::report::Pace;
 use crate::saving::LiveFile;
 use crate::source::bpf::{FilterProgram, kernel_filter};
 use crate::source::live::{self, LiveCapture, Options};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +54,11 @@ impl<'a> Session<'a> {
         };
         let filter = FilterProgram::new(&filter)?;
         let capture = LiveCapture::open(interfaces, options)?;
+        if output.redact && output.write.is_some() {
+            bail!(
+                "a capture is redacted once it is whole: save it, then read it with --redact and -w (iotcap -r live.pcapng --redact -w told.pcapng)"
+            );
+        }
         let create = |path| LiveFile::create(path, live.snaplen, &analyze::filter_text(selection));
         let saving = output.write.as_deref().map(create).transpose()?;
         let outputs = match pace {
@@ -107,7 +112,8 @@ impl<'a> Session<'a> {
             let (names, filter) = (interfaces.join(" and "), analyze::filter_text(selection));
             say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
-        let told = Told::begin(outputs, thresholds)?;
+        let mut told = Told::begin(outputs, thresholds)?;
+        told.redactor = output.redact.then(Box::default);
         let parts = Parts { running, told, saving, key_log, filter, interfaces, link_types, route, reopen, pace };
         Ok(Watch::new(parts, config, selection, output, signal))
     }

@@ -6,9 +6,10 @@
 //! takes it: there is the old one or the whole new one, and never a part.
 
 use super::remarks::Remarks;
-use super::spool::Spool;
+use super::spool::{Frames, Spool};
 use crate::frame::{Frame, FrameId, LinkType};
 use crate::pcapng::{Interface, InterfaceId, InterfaceStatistics, Section, Writer};
+use crate::redact::{Redactor, Rewriter};
 use crate::report::model::{Connection, Group, Summary};
 use crate::source::{CaptureInfo, InterfaceInfo};
 use crate::time::Timestamp;
@@ -49,6 +50,9 @@ pub struct Ending<'a> {
     pub secrets: &'a str,
 }
 
+/// What hides who took part, where that is asked for.
+pub type Hiding<'a> = Option<&'a mut Redactor>;
+
 impl AnnotatedFile {
     /// Gets ready; the file itself stays as it is until [`Self::finish`].
     ///
@@ -82,12 +86,12 @@ impl AnnotatedFile {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn finish(self, ending: Ending<'_>) -> Result<()> {
+    pub fn finish(self, ending: Ending<'_>, hiding: Hiding<'_>) -> Result<()> {
         let path = self.path.clone();
-        self.write(ending).with_context(|| cannot_write(&path))
+        self.write(ending, hiding).with_context(|| cannot_write(&path))
     }
 
-    fn write(mut self, ending: Ending<'_>) -> io::Result<()> {
+    fn write(mut self, ending: Ending<'_>, mut hiding: Hiding<'_>) -> io::Result<()> {
         for interface in &ending.info.interfaces {
             self.interface_of(interface.file, interface.link_type);
         }
@@ -99,25 +103,24 @@ impl AnnotatedFile {
         }
         let section = Section { application: APPLICATION, comment: &comment, ..Section::default() };
         let mut writer = Writer::new(BufWriter::with_capacity(256 << 10, target.file()), &section)?;
-        let described: Vec<_> = interfaces.iter().map(|origin| Described::of(*origin, ending.info)).collect();
+        let mut described: Vec<_> = interfaces.iter().map(|origin| Described::of(*origin, ending.info)).collect();
+        let mut filter = filter;
+        if let Some(redactor) = &mut hiding {
+            filter = redactor.any_text(&filter);
+            described.iter_mut().for_each(|interface| interface.hide(redactor));
+        }
         let ids: Vec<InterfaceId> =
             described.iter().map(|interface| interface.write(&filter, &mut writer)).collect::<io::Result<_>>()?;
-        let names: Vec<(IpAddr, &str)> = remarks.names().chain(ending.names()).collect();
+        // Names that the capture had already may be those of anybody.
+        let known = ending.names().filter(|_| hiding.is_none());
+        let names: Vec<(IpAddr, &str)> = remarks.names().chain(known).collect();
         if !names.is_empty() {
             writer.write_names(&names)?;
         }
         if !ending.secrets.is_empty() {
             writer.write_secrets(ending.secrets.as_bytes())?;
         }
-        let mut frames = spool.into_frames()?;
-        let (mut number, mut last) = (0, Timestamp::default());
-        while let Some((interface, frame)) = frames.next()? {
-            (number, last) = (number + 1, frame.at);
-            let Some(id) = ids.get(interface as usize) else { continue };
-            let comments = remarks.comments(frame.id, number);
-            let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
-            writer.write_frame(*id, &frame, &comments)?;
-        }
+        let last = write_frames(spool.into_frames()?, &ids, &mut remarks, hiding, &mut writer)?;
         for (id, interface) in ids.iter().zip(&described) {
             if interface.statistics != InterfaceStatistics::default() {
                 writer.write_interface_statistics(*id, last, &interface.statistics)?;
@@ -136,6 +139,54 @@ impl AnnotatedFile {
             self.interfaces.len() - 1
         })
     }
+}
+
+/// Writes the frames with their comments, and gives the time of the last one.
+fn write_frames<W: Write>(
+    mut frames: Frames,
+    ids: &[InterfaceId],
+    remarks: &mut Remarks,
+    hiding: Hiding<'_>,
+    writer: &mut Writer<W>,
+) -> io::Result<Timestamp> {
+    let mut rewriting = match hiding {
+        Some(redactor) => Some((learnt(&mut frames, redactor)?, redactor)),
+        None => None,
+    };
+    let (mut number, mut last) = (0, Timestamp::default());
+    while let Some((interface, frame)) = frames.next()? {
+        let rewritten;
+        let data = match &mut rewriting {
+            Some((rewriter, redactor)) => match rewriter.rewrite(&frame, redactor.pseudonyms_mut()) {
+                Some(data) => {
+                    rewritten = data;
+                    &rewritten[..]
+                }
+                None => continue,
+            },
+            None => frame.data,
+        };
+        let Some(id) = ids.get(interface as usize) else { continue };
+        (number, last) = (number + 1, frame.at);
+        let comments = remarks.comments(frame.id, number);
+        let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+        writer.write_frame(*id, &Frame { data, ..frame }, &comments)?;
+    }
+    if let Some((rewriter, _)) = rewriting.filter(|(rewriter, _)| rewriter.left_out() > 0) {
+        tracing::warn!(frames = rewriter.left_out(), "frames were left out, for their headers cannot be redacted");
+    }
+    Ok(last)
+}
+
+/// A rewriter that has seen all frames once.
+fn learnt(frames: &mut Frames, redactor: &mut Redactor) -> io::Result<Rewriter> {
+    let mut rewriter = Rewriter::default();
+    while let Some((_, frame)) = frames.next()? {
+        rewriter.learn(&frame, redactor.pseudonyms_mut());
+    }
+    rewriter.finish_learning(redactor.pseudonyms_mut());
+    frames.rewind()?;
+    Ok(rewriter)
 }
 
 impl<'a> Ending<'a> {
@@ -180,6 +231,12 @@ impl Described {
                 dropped_by_os: sum(|statistics| statistics.dropped_by_os),
             },
         }
+    }
+
+    /// Says nothing of whose machine it was.
+    fn hide(&mut self, redactor: &mut Redactor) {
+        self.filter = redactor.any_text(&self.filter);
+        self.description = String::new();
     }
 
     fn write<W: Write>(&self, filter: &str, writer: &mut Writer<W>) -> io::Result<InterfaceId> {

@@ -51,6 +51,11 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// From the first one again.
+    pub(super) fn rewind(&mut self) -> io::Result<()> {
+        self.file.rewind()
+    }
+
     /// The next one and its interface; `None` behind the last.
     pub(super) fn next(&mut self) -> io::Result<Option<(u32, Frame<'_>)>> {
         let mut head = [0; HEAD];
