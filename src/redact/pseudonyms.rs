@@ -2,6 +2,7 @@
 //! pseudonym but by its length and, for addresses, its kind.
 
 use crate::diagnosis::Service;
+use crate::diagnosis::rules::known_issuers;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -137,13 +138,25 @@ impl Pseudonyms {
         original.split('/').map(map).collect::<Vec<_>>().join("/")
     }
 
-    /// For a value in the name of a certificate's holder: as a host name where it looks like one. Codes of countries stay.
+    /// For a value in the name of a certificate's holder: as a host name where it looks like one. Codes of countries stay, and
+    /// words by which rules know products and public authorities.
     pub fn value(&mut self, original: &str) -> String {
-        match original {
-            short if short.len() <= 2 => short.to_owned(),
+        let mut pseudonym = match original {
+            short if short.len() <= 2 => return short.to_owned(),
             name if name.contains('.') && !name.contains([' ', '/', '@', ',']) => self.name(name),
             words => self.text(Sort::Words, words),
+        };
+        let lower = original.to_ascii_lowercase();
+        for word in known_issuers() {
+            if let Some(start) = lower.find(word)
+                && let Some(kept) = original.get(start..start + word.len())
+                && pseudonym.is_char_boundary(start)
+                && pseudonym.is_char_boundary(start + word.len())
+            {
+                pseudonym.replace_range(start..start + word.len(), kept);
+            }
         }
+        pseudonym
     }
 
     /// For a distinguished name, as `C=SE, O=Example, CN=broker`.
@@ -357,6 +370,7 @@ mod tests {
         assert_eq!(pseudonyms.topic("plant/7/+/#"), "level/1/+/#".replace("level", "leve1"));
         assert_eq!(pseudonyms.topic("$aws/things/x"), "$aws/level1/2");
         assert_eq!(pseudonyms.distinguished_name("C=SE, O=Example Ltd, CN=a.b.example").len(), 35);
+        assert_eq!(pseudonyms.value("Example TLS Inspection CA"), "text-000TLS Inspection000");
         assert_eq!(pseudonyms.hex("0badcafe").len(), 8);
     }
 }

@@ -345,21 +345,36 @@ fn rewrite_icmp(message: &mut [u8], is_v6: bool, pseudonyms: &mut Pseudonyms) {
     if !quotes {
         return quoted.fill(0);
     }
-    let header_len = match quoted.first().map(|first| first >> 4) {
-        Some(4) => usize::from(quoted.first().copied().unwrap_or(0) & 0x0f) * 4,
-        Some(6) => IPV6_HEADER,
+    rewrite_quoted(quoted, pseudonyms);
+}
+
+/// The beginning of a packet, or all of it.
+fn rewrite_quoted(quoted: &mut [u8], pseudonyms: &mut Pseudonyms) {
+    let (Some(first), Some(lens)) = (quoted.first().copied(), quoted.get(2..6)) else { return quoted.fill(0) };
+    let [total, payload] = [u16::from_be_bytes([lens[0], lens[1]]), u16::from_be_bytes([lens[2], lens[3]])];
+    let (header_len, total, protocol, addresses) = match first >> 4 {
+        4 => (usize::from(first & 0x0f) * 4, usize::from(total), quoted.get(9), 12..20),
+        6 => (IPV6_HEADER, IPV6_HEADER + usize::from(payload), quoted.get(6), 8..40),
+        _ => return quoted.fill(0),
+    };
+    let (transport_header, at, protocol) = match protocol {
+        Some(6) => (TCP_HEADER, 16, 6),
+        Some(17) => (8, 6, 17),
         _ => return quoted.fill(0),
     };
     rewrite_addresses(quoted, header_len, pseudonyms);
     if header_len != IPV6_HEADER {
         set_checksum(quoted, header_len, 10, 0);
     }
+    let address_sum = quoted.get(addresses).map_or(0, |addresses| sum(addresses));
     let Some(transport) = quoted.get_mut(header_len..) else { return };
-    if let Some(checksum) = transport.get_mut(16..18) {
-        checksum.fill(0);
-    }
-    if let Some(rest) = transport.get_mut(TCP_HEADER..) {
+    if let Some(rest) = transport.get_mut(transport_header..) {
         rest.fill(0);
+    }
+    // Only a packet that is quoted whole has a checksum that anybody can check.
+    match total.checked_sub(header_len).filter(|len| *len <= transport.len()) {
+        Some(len) => set_checksum(transport, len, at, address_sum + protocol + len as u64),
+        None => _ = transport.get_mut(at..at + 2).map(|field| field.fill(0)),
     }
 }
 

@@ -45,8 +45,12 @@ impl Records {
 
     /// The next bytes, which begin at `at`.
     pub(super) fn feed(&mut self, mut at: u64, mut bytes: &[u8], pseudonyms: &mut Pseudonyms, edits: &mut Vec<Edit>) {
-        if self.lost && !self.find_again(bytes) {
-            return self.blank_unless_sealed(at, bytes.len() as u64, edits);
+        if self.lost {
+            let found = plausible_header(bytes);
+            let (passed, rest) = bytes.split_at(found.unwrap_or(bytes.len()));
+            self.blank_unless_sealed(at, passed.len() as u64, edits);
+            (at, bytes) = (at + passed.len() as u64, rest);
+            self.lost = found.is_none();
         }
         while !bytes.is_empty() {
             let Some(body) = self.body else {
@@ -171,14 +175,6 @@ impl Records {
         self.lost = true;
     }
 
-    /// Most records begin where a segment does.
-    fn find_again(&mut self, bytes: &[u8]) -> bool {
-        if header(bytes).is_some() {
-            self.lost = false;
-        }
-        !self.lost
-    }
-
     fn blank_unless_sealed(&self, at: u64, len: u64, edits: &mut Vec<Edit>) {
         if !self.sealed && len > 0 {
             edits.push(Edit::fill(at, len, 0));
@@ -190,6 +186,27 @@ fn header(bytes: &[u8]) -> Option<(ContentType, u16)> {
     let [content_type, 3, 0..=4, high, low] = *bytes.first_chunk::<HEAD>()? else { return None };
     let len = u16::from_be_bytes([high, low]);
     ((20..=24).contains(&content_type) && len <= MAX_BODY).then_some((ContentType(content_type), len))
+}
+
+/// Where a record begins among bytes that nobody knows: it fills them to their end, or another one follows.
+fn plausible_header(bytes: &[u8]) -> Option<usize> {
+    (0..bytes.len()).find(|start| {
+        let Some(rest) = bytes.get(*start..) else { return false };
+        let Some((content_type, len)) = header(rest) else { return false };
+        let begins_well = match (content_type, rest.get(HEAD..)) {
+            (ContentType::CHANGE_CIPHER_SPEC, Some(body)) => len == 1 && body.first() == Some(&1),
+            (ContentType::ALERT, _) => (2..=64).contains(&len),
+            (ContentType::HANDSHAKE, Some([kind, 0, ..])) => len > 3 && *kind < 25,
+            (ContentType::APPLICATION_DATA, _) => len > 16,
+            _ => false,
+        };
+        match rest.get(HEAD + usize::from(len)..) {
+            // It reaches beyond: at the very beginning of a segment only.
+            None => *start == 0 && begins_well,
+            Some([]) => begins_well,
+            Some(next) => begins_well && next.len() >= HEAD && header(next).is_some(),
+        }
+    })
 }
 
 /// An edit with places in a message, as edits with places in the stream that the message's pieces came from.
