@@ -137,7 +137,13 @@ impl Session {
         let version = self.facts.version().unwrap_or(Version::TLS_1_2);
         let length = length_u32(body.len());
         Some(match kind {
-            HandshakeType::CLIENT_HELLO => self.client_hello(seen, ClientHello::parse(body)?),
+            HandshakeType::CLIENT_HELLO => {
+                let event = self.client_hello(seen, ClientHello::parse(body)?);
+                if self.facts.server_hello.is_none() && self.decryptor.is_none() {
+                    self.start_early_data(context.key_log);
+                }
+                event
+            }
             HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?, context.key_log),
             HandshakeType::ENCRYPTED_EXTENSIONS => {
                 let alpn = message::encrypted_extensions_alpn(body)?.pop().map(String::into_boxed_str);
