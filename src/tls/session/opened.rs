@@ -43,7 +43,7 @@ impl Session {
         let Some(secrets) = key_log.lookup(&client_hello.random).or_else(by_session) else { return };
         let Some(mut decryptor) = decryptor(client_hello, hello, secrets) else { return };
         secrets.mark_used();
-        if client_hello.early_data {
+        if client_hello.offer.early_data {
             decryptor.start_early_data();
             decryptor.lost_records(Side::Client);
         }
