@@ -186,6 +186,9 @@ pub struct EventLog {
     fresh: Option<Vec<Event>>,
 }
 
+/// About as many events as a short healthy connection has: room for them is made at once.
+const USUAL: usize = 20;
+
 /// How many events of a connection are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventLimit {
@@ -226,6 +229,9 @@ impl EventLog {
             fresh.push(event.clone());
         }
         if self.tail.is_empty() && self.head.len() < self.limit.first {
+            if self.head.capacity() == 0 {
+                self.head.reserve_exact(USUAL.min(self.limit.first));
+            }
             let place = self.head.iter().rposition(|earlier| !earlier.is_after(&event)).map_or(0, |index| index + 1);
             self.head.insert(place, event);
             return;

@@ -230,6 +230,10 @@ impl<'a> AboveTls<'a> {
         expected: PortKind,
         limits: mqtt::Limits,
     ) -> Self {
+        // Asked once, when the tracker is to be made.
+        if mqtt.is_some() {
+            return Self { events, mqtt, limits, expects_mqtt: true, alerts_are_visible: false };
+        }
         let offered = tls.client_hello.as_ref().map(|hello| &hello.offer.alpn[..]).unwrap_or_default();
         let expects_mqtt = match expected {
             // AWS IoT's name is `x-amzn-mqtt-ca`, the registered one `mqtt`.
