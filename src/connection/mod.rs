@@ -112,7 +112,7 @@ impl Connection {
     /// Takes a report that one of its segments did not get through.
     pub fn handle_icmp(&mut self, error: IcmpError) {
         let at = Moment::new(error.at, error.frame);
-        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error)));
+        self.events.push(Event::observed(at, By::Path, Kind::Icmp(Box::new(error))));
         self.last = at;
         self.unreachable.get_or_insert(error);
     }
