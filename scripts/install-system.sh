@@ -21,7 +21,7 @@ need_build() {
 }
 
 need_peers() {
-  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip
+  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip && have npm
 }
 
 install_build() {
@@ -36,10 +36,10 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 ;;
-    brew) say wireshark mosquitto; brew install wireshark mosquitto ;;
+    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv nodejs npm ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute nodejs-npm ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 npm ;;
+    brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
     *) give_up "tshark, tcpdump, mosquitto and openssl" ;;
   esac
 }

@@ -10,7 +10,6 @@
 //! ```
 
 pub mod alert;
-mod bytes;
 pub mod certificate;
 pub mod codes;
 pub mod decrypt;
@@ -48,6 +47,7 @@ pub use offer::Offer;
 pub use record::PartialRecord;
 pub use suite::CipherSuite;
 
+use crate::bytes;
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::stream::{Chunk, Moment};
