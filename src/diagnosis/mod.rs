@@ -27,6 +27,24 @@ pub use verdict::{Judged, Outcome, Verdict};
 
 use crate::connection::Record;
 
+/// A connection and the verdict on it by itself.
+#[derive(Debug)]
+pub struct Draft {
+    /// The connection.
+    pub record: Record,
+    /// What it would be if no other connection explained it.
+    pub verdict: Verdict,
+}
+
+impl Draft {
+    /// Judges a connection by itself.
+    #[must_use]
+    pub fn new(record: Record, capture: CaptureState, thresholds: &Thresholds) -> Self {
+        let verdict = diagnose(&record, capture, thresholds);
+        Self { record, verdict }
+    }
+}
+
 /// The verdict on one connection by itself; [`Desk`] gives the final one, which other connections may explain.
 #[must_use]
 pub fn diagnose(record: &Record, capture: CaptureState, thresholds: &Thresholds) -> Verdict {
