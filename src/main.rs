@@ -7,6 +7,10 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use tracing::Level;
 
+/// Connections are many small pieces of memory, which are made in one thread and freed in another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// It could not be done.
 const EXIT_ERROR: u8 = 2;
 
