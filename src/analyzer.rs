@@ -145,7 +145,8 @@ pub struct Analyzer {
 struct Core {
     flows: Shards,
     context: Context,
-    finished: VecDeque<(Order, Record)>,
+    /// In boxes, since they go through several hands.
+    finished: VecDeque<(Order, Box<Record>)>,
     arrived: VecDeque<(Order, Arrival)>,
     /// What was over at once; empty but while it is told.
     over: Vec<Left>,
@@ -233,11 +234,11 @@ impl Analyzer {
 
     /// The next connection that is over.
     pub fn poll(&mut self) -> Option<Record> {
-        self.core.finished.pop_front().map(|(_, record)| record)
+        self.core.finished.pop_front().map(|(_, record)| *record)
     }
 
     /// The next thing to tell, connections and arrivals in one order.
-    pub fn poll_news(&mut self) -> Option<News<Record>> {
+    pub fn poll_news(&mut self) -> Option<News<Box<Record>>> {
         let Core { finished, arrived, .. } = &mut self.core;
         let is_over = match (finished.front(), arrived.front()) {
             (Some((over, _)), Some((arrived, _))) => over <= arrived,
@@ -412,7 +413,8 @@ impl Core {
 
     fn tell(&mut self, Left { connection, ending, at }: Left, by: Known, number: u64) {
         debug_assert!(ending != Ending::Closed || connection.is_closed());
-        self.finished.push_back((Order { at, by, number }, connection.finish(ending, &mut self.context)));
+        let record = Box::new(connection.finish(ending, &mut self.context));
+        self.finished.push_back((Order { at, by, number }, record));
     }
 }
 

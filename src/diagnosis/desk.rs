@@ -32,21 +32,12 @@ const MAX_SERVERS: usize = 256;
 #[derive(Debug, Default)]
 pub struct Desk {
     thresholds: Thresholds,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<(Timestamp, Draft)>,
     arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
     groups: Groups,
     now: Option<Timestamp>,
     is_finished: bool,
     counts: DeskCounts,
-}
-
-/// A record that waits for its verdict.
-#[derive(Debug)]
-struct Waiting {
-    due: Timestamp,
-    record: Record,
-    /// The verdict without what others may explain, where somebody has given one.
-    drafted: Option<Verdict>,
 }
 
 /// What gave way to the bounds.
@@ -93,22 +84,19 @@ impl Desk {
 
     /// A connection is over.
     pub fn push(&mut self, record: Record) {
-        self.wait(record, None);
+        self.push_draft(record.into());
     }
 
-    /// A connection is over, and was judged by itself, in the state that the capture will have when it is told.
-    pub fn push_draft(&mut self, Draft { record, verdict }: Draft) {
-        self.wait(record, Some(verdict));
-    }
-
-    fn wait(&mut self, record: Record, drafted: Option<Verdict>) {
+    /// A connection is over, and was perhaps judged by itself.
+    pub fn push_draft(&mut self, draft: Draft) {
+        let record = &*draft.record;
         if let Some(mqtt) = record.mqtt.as_deref()
             && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
         {
             self.arrived(arrival);
         }
         let now = self.now.map_or(record.last.at, |now| now.max(record.last.at));
-        self.waiting.push_back(Waiting { due: now + WAIT, record, drafted });
+        self.waiting.push_back((now + WAIT, draft));
     }
 
     /// The capture's time has come so far.
@@ -123,17 +111,17 @@ impl Desk {
 
     /// The next connection whose verdict is final.
     pub fn poll(&mut self, capture: CaptureState) -> Option<(Record, Verdict)> {
-        let due = self.waiting.front()?.due;
-        let is_due = self.is_finished || self.now.is_some_and(|now| now >= due);
+        let (due, _) = self.waiting.front()?;
+        let is_due = self.is_finished || self.now.is_some_and(|now| now >= *due);
         let is_early = !is_due && self.waiting.len() > MAX_WAITING;
         if !is_due && !is_early {
             return None;
         }
         self.counts.early_verdicts += u64::from(is_early);
-        let Waiting { record, drafted, .. } = self.waiting.pop_front()?;
+        let (_, Draft { record, verdict: drafted }) = self.waiting.pop_front()?;
         let verdict = self.judge(&record, drafted, capture);
         self.groups.note(&record, &verdict, &self.thresholds);
-        Some((record, verdict))
+        Some((*record, verdict))
     }
 
     /// The findings that span connections, so far.

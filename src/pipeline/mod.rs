@@ -58,7 +58,7 @@ impl Plan {
 pub fn run<T: Send, E>(
     plan: &Plan,
     fill: impl FnMut(&mut Dealer, &mut Batch) -> bool + Send,
-    judge: impl Fn(Record) -> T + Sync,
+    judge: impl Fn(Box<Record>) -> T + Sync,
     mut tell: impl FnMut(News<T>) -> Result<(), E>,
 ) -> Result<Analyzer, E> {
     let (give_back, emptied) = channel();
@@ -136,7 +136,7 @@ struct Worker<'a, T, J> {
     give_back: Sender<Batch>,
 }
 
-impl<T, J: Fn(Record) -> T> Worker<'_, T, J> {
+impl<T, J: Fn(Box<Record>) -> T> Worker<'_, T, J> {
     fn work(mut self, plan: &Plan, batches: &Receiver<Arc<Batch>>) -> Analyzer {
         for text in &plan.secrets {
             self.analyzer.add_secrets(text);
