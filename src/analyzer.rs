@@ -178,6 +178,12 @@ impl Analyzer {
         }
     }
 
+    /// Connections that are being watched.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.core.table.len()
+    }
+
     /// What went through so far.
     #[must_use]
     pub fn stats(&self) -> Stats {

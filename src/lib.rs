@@ -39,6 +39,7 @@ pub mod broker;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod daemon;
 #[cfg(all(feature = "live", unix))]
 pub mod interfaces;
 pub mod lab;

@@ -8,6 +8,8 @@ pub use live::{LiveArgs, UntilArgs};
 pub use output::{FailOn, FormatName, OutputArgs, ReportTarget};
 pub use selection::SelectionArgs;
 
+#[cfg(all(feature = "live", unix))]
+use crate::commands::daemon::DaemonArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
@@ -51,6 +53,9 @@ pub enum Command {
     /// Capture while a command runs, then report
     #[cfg(all(feature = "live", unix))]
     Run(Box<RunArgs>),
+    /// Watch a gateway for months: metrics, a live page, evidence files
+    #[cfg(all(feature = "live", unix))]
+    Daemon(DaemonArgs),
     /// List what can be captured on, with addresses
     #[cfg(all(feature = "live", unix))]
     Interfaces,
