@@ -21,7 +21,8 @@ need_build() {
 }
 
 need_peers() {
-  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip
+  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
+    have curl && have prometheus && have promtool && have tcpreplay
 }
 
 install_build() {
@@ -36,7 +37,7 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv ;;
+    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv curl prometheus tcpreplay ;;
     dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute ;;
     pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 ;;
     brew) say wireshark mosquitto; brew install wireshark mosquitto ;;
