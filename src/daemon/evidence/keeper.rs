@@ -209,7 +209,7 @@ impl Kept {
     }
 
     /// The frames, in their order.
-    pub(super) fn frames(&self) -> impl Iterator<Item = &KeptFrame> {
+    pub(in crate::daemon) fn frames(&self) -> impl Iterator<Item = &KeptFrame> {
         self.first.iter().chain(&self.last)
     }
 
@@ -270,19 +270,19 @@ impl KeptFrame {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::net::Endpoint;
     use std::net::Ipv4Addr;
 
     const LIMITS: MemoryLimits = MemoryLimits { first: 1000, last: 1000, all: 1 << 20 };
 
-    pub(in crate::daemon::evidence) fn key(port: u16) -> FlowKey {
+    fn key(port: u16) -> FlowKey {
         let address = Ipv4Addr::new(192, 0, 2, 1).into();
         FlowKey::new(Endpoint::new(address, port), Endpoint::new(address, 8883))
     }
 
-    pub(in crate::daemon::evidence) fn frame(number: u64, data: &[u8]) -> Frame<'_> {
+    fn frame(number: u64, data: &[u8]) -> Frame<'_> {
         let at = Timestamp::from_secs(i64::try_from(number).unwrap());
         Frame { id: FrameId::new(0, number), at, link_type: LinkType::ETHERNET, original_len: 100, data }
     }
