@@ -124,6 +124,7 @@ fn an_interface_may_go_down_and_away() {
         daemon.logged("an interface is back");
         assert_eq!(daemon.status("/healthz"), "200");
     }
+    net.ip(&["link", "set", "en1", "up"]);
     net.ip(&["addr", "add", &format!("{CLIENT}/24"), "dev", "en0"]);
     net.ip(&["neigh", "add", SERVER, "lladdr", "02:00:00:00:00:77", "dev", "en0"]);
     let mut client = net.at_client("bash");
@@ -163,7 +164,7 @@ fn a_full_disk_stops_the_evidence_and_nothing_else() {
     let disk = started::Disk::new("16k");
     let evidence = format!("[daemon.evidence]\nfolder = {:?}\n", disk.path());
     let mut daemon = Started::new(&net, &evidence);
-    fs::write(disk.path().join("filling"), [0; 12 << 10]).unwrap();
+    fs::write(disk.path().join("filling"), [0; 16 << 10]).unwrap();
     for _ in 0..2 {
         assert!(!publish(&net, &certificates, "stranger", "1.2").success());
         daemon.logged("failed");

@@ -180,7 +180,7 @@ mod tests {
     fn old_files_go_and_a_clock_that_went_back_removes_none() {
         let path = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(path.path(), LIMITS).unwrap();
-        let at = |seconds| START + Duration::from_secs(1000 + seconds);
+        let at = |seconds: u64| START + Duration::from_secs(1000 + seconds);
         store(&mut folder, "1_a.pcapng", 1, at(0));
         store(&mut folder, "2_a.pcapng", 1, at(90));
         assert_eq!(folder.tidy(START), 0);
