@@ -1,5 +1,6 @@
 //! The configuration file: TOML, of which every key has a default. docs/iotcap.toml shows them all.
 
+use crate::daemon::DaemonConfig;
 use crate::diagnosis::Thresholds;
 use crate::spelling;
 use serde::Deserialize;
@@ -11,6 +12,8 @@ use std::path::Path;
 pub struct ConfigFile {
     /// Where findings begin.
     pub thresholds: Thresholds,
+    /// What the daemon does; packaging/iotcap.toml shows it all.
+    pub daemon: DaemonConfig,
 }
 
 /// Why a configuration file is not taken.

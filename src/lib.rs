@@ -44,6 +44,7 @@ pub mod broker;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod daemon;
 pub mod diff;
 pub mod expect;
 #[cfg(all(feature = "live", unix))]

@@ -16,7 +16,9 @@ const EXIT_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_standard_error(&cli);
+    if !has_a_log_of_its_own(&cli) {
+        log_to_standard_error(&cli);
+    }
     run(&cli).unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
@@ -24,6 +26,16 @@ fn main() -> ExitCode {
         eprintln!("iotcap: {error:#}");
         ExitCode::from(EXIT_ERROR)
     })
+}
+
+#[cfg(all(feature = "live", unix))]
+const fn has_a_log_of_its_own(cli: &Cli) -> bool {
+    matches!(cli.command, Some(Command::Daemon(_)))
+}
+
+#[cfg(not(all(feature = "live", unix)))]
+const fn has_a_log_of_its_own(_: &Cli) -> bool {
+    false
 }
 
 /// The program's own log: warnings, with `-v` what it does, with `-vv` how.
@@ -47,6 +59,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Publish(arguments)) => return publish::publish(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Some(Command::Daemon(arguments)) => return iotcap::commands::daemon::daemon(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Interfaces) => return iotcap::interfaces::print().map(|()| ExitCode::SUCCESS),
         #[cfg(all(feature = "live", unix))]

@@ -44,6 +44,7 @@ const EDGES: &[&str] = &[
     "commands",
     "run",
     "live",
+    "daemon",
 ];
 
 /// What the core may not touch: the outside world and whatever waits for it.

@@ -283,7 +283,7 @@ pub fn follow_tls(data: &[u8], key_log: Option<&KeyLog>, told: impl FnMut(Side, 
     let mut last = moment(0);
     for step in Steps::new(data) {
         last = step.at;
-        let mut context = tls::Context { certificates: &mut certificates, key_log, plaintext: &mut plaintext };
+        let mut context = tls::Context { known: &mut known, key_log, plaintext: &mut plaintext };
         let chunk = match step.what {
             What::Bytes(bytes) => Chunk::Data(bytes),
             What::Gap(missing) => Chunk::Gap(missing.into()),

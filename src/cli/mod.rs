@@ -8,6 +8,8 @@ pub use live::{LiveArgs, UntilArgs};
 pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
+#[cfg(all(feature = "live", unix))]
+use crate::commands::daemon::DaemonArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
@@ -54,6 +56,9 @@ pub enum Command {
     /// Capture while a command runs, then report
     #[cfg(all(feature = "live", unix))]
     Run(Box<RunArgs>),
+    /// Watch a gateway for months: metrics, a live page, evidence files
+    #[cfg(all(feature = "live", unix))]
+    Daemon(DaemonArgs),
     /// List what can be captured on, with addresses
     #[cfg(all(feature = "live", unix))]
     Interfaces,

@@ -1,5 +1,7 @@
 //! The commands beside the analysis: each is its options and one function that runs it.
 
+#[cfg(all(feature = "live", unix))]
+pub mod daemon;
 pub mod demo;
 pub mod diff;
 pub mod explain;
