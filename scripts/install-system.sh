@@ -21,7 +21,8 @@ need_build() {
 }
 
 need_peers() {
-  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip && have npm
+  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip && have npm &&
+    { have valgrind || [ "$(uname)" = Darwin ]; }
 }
 
 install_build() {
@@ -36,9 +37,9 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv nodejs npm ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute nodejs-npm ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 npm ;;
+    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv nodejs npm valgrind ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute nodejs-npm valgrind ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 npm valgrind ;;
     brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
     *) give_up "tshark, tcpdump, mosquitto and openssl" ;;
   esac
