@@ -21,7 +21,8 @@ need_build() {
 }
 
 need_peers() {
-  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip
+  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
+    have xmllint
 }
 
 install_build() {
@@ -36,9 +37,9 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 ;;
+    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute libxml2 ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 libxml2 ;;
     brew) say wireshark mosquitto; brew install wireshark mosquitto ;;
     *) give_up "tshark, tcpdump, mosquitto and openssl" ;;
   esac

@@ -1,8 +1,11 @@
 //! Which verdict, phase, finding, parameter or time of two connections differs.
 
 use super::{Difference, Sort};
-use crate::report::model::{Certificate, ClientCertificate, Connection, Finding, Millis, Mqtt, PhaseOutcome, Tls};
-use crate::report::{phrases, units};
+use crate::report::model::{
+    Certificate, ClientCertificate, Connection, Finding, Millis, Mqtt, Phase, PhaseOutcome, Tls,
+};
+use crate::report::phrases::{self, host_and_port};
+use crate::report::units;
 use std::time::Duration;
 
 /// A time differs where one is so many times the other …
@@ -33,12 +36,10 @@ fn verdict(connection: &Connection) -> String {
 
 /// The first phase that ended otherwise; what follows from it is no news.
 fn phases(a: &Connection, b: &Connection) -> Option<Difference> {
-    let is_known = |outcome: PhaseOutcome| outcome != PhaseOutcome::Unknown;
-    let known = |(a, b): &(&_, &_)| {
-        let (a, b): (&crate::report::model::Phase, &crate::report::model::Phase) = (a, b);
-        a.phase == b.phase && a.outcome != b.outcome && is_known(a.outcome) && is_known(b.outcome)
-    };
-    let (a, b) = a.phases.iter().zip(&b.phases).find(known)?;
+    let is_known = |phase: &Phase| phase.outcome != PhaseOutcome::Unknown;
+    let mut both_have =
+        a.phases.iter().zip(&b.phases).filter(|(a, b)| a.phase == b.phase && is_known(a) && is_known(b));
+    let (a, b) = both_have.find(|(a, b)| a.outcome != b.outcome)?;
     Some(both(Sort::Phase, a.phase.name(), a.outcome.to_string(), b.outcome.to_string()))
 }
 
@@ -58,7 +59,8 @@ type Parameter = (&'static str, fn(&Connection) -> Option<String>);
 
 /// What was asked for or agreed on. What is not known of one of the two is not compared.
 const PARAMETERS: &[Parameter] = &[
-    ("server", |connection| Some(phrases::server(&connection.server))),
+    ("server", |connection| connection.server.name.clone()),
+    ("server address", |connection| Some(host_and_port(&connection.server.address, connection.server.port))),
     ("server name (SNI)", |connection| offered(connection, |tls| tls.server_name.clone())),
     ("TLS version", |connection| tls(connection)?.version.clone()),
     ("TLS versions offered", |connection| offered(connection, |tls| Some(tls.offered_versions.join(", ")))),
