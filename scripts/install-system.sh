@@ -22,7 +22,7 @@ need_build() {
 
 need_peers() {
   have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
-    have xmllint
+    have npm && have xmllint
 }
 
 install_build() {
@@ -37,10 +37,10 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute libxml2 ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 libxml2 ;;
-    brew) say wireshark mosquitto; brew install wireshark mosquitto ;;
+    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv nodejs npm libxml2-utils ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute nodejs-npm libxml2 ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 npm libxml2 ;;
+    brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
     *) give_up "tshark, tcpdump, mosquitto and openssl" ;;
   esac
 }

@@ -48,7 +48,11 @@ impl ConfigFile {
         Self::parse(&text, &name)
     }
 
-    fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+    /// Reads a text, which messages call `name`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let (line, problem) = toml_problem(text, &error);
             ConfigError::Wrong { path: name.to_owned(), line, problem }

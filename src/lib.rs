@@ -7,6 +7,7 @@
 //! ```
 
 // The words: what all stages talk about.
+mod bytes;
 pub mod evidence;
 pub mod frame;
 pub mod net;
@@ -48,6 +49,7 @@ pub mod lab;
 #[cfg(all(feature = "live", unix))]
 pub mod live;
 pub mod pki;
+mod private;
 #[cfg(unix)]
 pub mod privileges;
 pub mod publisher;

@@ -72,11 +72,11 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) 
             colour: terminal,
             glyphs: Glyphs::Unicode,
             verbose: arguments.verbose > 0,
+            teach: arguments.teach,
             limit: arguments.limit,
             // A live capture has told them by then.
             events: arguments.events && pace == Pace::AtEnd,
             pace,
-            ..TextOptions::default()
         })),
     }
 }

@@ -35,6 +35,9 @@ pub struct OutputArgs {
     /// Every event as it happens, healthy connections too
     #[arg(long)]
     pub events: bool,
+    /// A plain sentence to each phase and each kind of event
+    #[arg(long)]
+    pub teach: bool,
     /// Healthy connections in full; -vv: the program's own log too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,

@@ -71,7 +71,7 @@ const PARAMETERS: &[Parameter] = &[
     ("client hello (JA4)", |connection| tls(connection)?.ja4.clone()),
     ("session resumed", |connection| tls(connection)?.resumed.map(yes_or_no)),
     ("hello retried", |connection| tls(connection)?.hello_retry.map(yes_or_no)),
-    ("server certificate", |connection| certificate(tls(connection)?.certificates.server.first()?)),
+    ("server certificate", |connection| tls(connection)?.certificates.server.first().map(certificate)),
     ("server chain", |connection| {
         some(tls(connection)?.certificates.server.len()).map(|len| units::counted(len as u64, "certificate"))
     }),
@@ -112,14 +112,14 @@ fn offered(connection: &Connection, of: fn(&Tls) -> Option<String>) -> Option<St
 
 fn client_certificate(connection: &Connection) -> Option<String> {
     let tls = tls(connection).filter(|tls| tls.client_certificate != ClientCertificate::Unknown)?;
-    tls.certificates.client.first().and_then(certificate).or_else(|| Some(tls.client_certificate.to_string()))
+    tls.certificates.client.first().map(certificate).or_else(|| Some(tls.client_certificate.to_string()))
 }
 
-fn certificate(certificate: &Certificate) -> Option<String> {
+fn certificate(certificate: &Certificate) -> String {
     let Certificate { subject, issuer, not_after, sha256, .. } = certificate;
     let until = not_after.map_or_else(String::new, |end| format!(", valid until {}", end.date()));
     let digest = sha256.get(..8).unwrap_or(sha256);
-    Some(format!("{subject}, issued by {issuer}{until}, SHA-256 {digest}…"))
+    format!("{subject}, issued by {issuer}{until}, SHA-256 {digest}…")
 }
 
 fn yes_or_no(is: bool) -> String {
@@ -142,10 +142,10 @@ fn times(a: &Connection, b: &Connection) -> Vec<Difference> {
             ("first-ack", timings.first_ack),
         ]
     };
-    let differing = |((what, a), (_, b)): ((&str, Option<Millis>), (&str, Option<Millis>))| {
+    let differing = |what: &str, a: Option<Millis>, b: Option<Millis>| {
         let (a, b) = (a?.0, b?.0);
         let is_other = a.max(b) >= a.min(b) * TIMES && a.abs_diff(b) >= LEAST;
         is_other.then(|| both(Sort::Time, what, units::human(a), units::human(b)))
     };
-    of(a).into_iter().zip(of(b)).filter_map(differing).collect()
+    of(a).into_iter().zip(of(b)).filter_map(|((what, a), (_, b))| differing(what, a, b)).collect()
 }
