@@ -21,7 +21,7 @@ fn expecting(scenario: &str, expectations: &str, options: &[&str]) -> Output {
     let (capture, file) = (recorded(&folder, scenario), folder.path().join("expect.toml"));
     std::fs::write(&file, expectations).unwrap();
     let arguments = [capture.as_os_str(), "--expect".as_ref(), file.as_os_str()];
-    iotcap(arguments.into_iter().chain(options.iter().map(|option| option.as_ref())))
+    iotcap(arguments.into_iter().chain(options.iter().map(AsRef::as_ref)))
 }
 
 #[track_caller]
@@ -168,7 +168,7 @@ fn server_commands(workflow: &str) -> Vec<String> {
         let indent = line.len() - line.trim_start().len();
         let text = line.trim_start();
         if block.is_some_and(|outer| indent > outer) {
-            commands.last_mut().expect("the block's own").push_str(&format!("{text}\n"));
+            commands.last_mut().expect("the block's own").extend([text, "\n"]);
             continue;
         }
         block = None;

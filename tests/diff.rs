@@ -18,7 +18,7 @@ fn recorded(folder: &Path, scenario: &str) -> PathBuf {
 
 fn diff(a: &Path, b: &Path, options: &[&str]) -> (Option<i32>, String) {
     let arguments = ["diff".as_ref(), a.as_os_str(), b.as_os_str()].into_iter();
-    let output = iotcap(arguments.chain(options.iter().map(|option| option.as_ref())));
+    let output = iotcap(arguments.chain(options.iter().map(AsRef::as_ref)));
     (output.status.code(), String::from_utf8(output.stdout).expect("text"))
 }
 
