@@ -10,13 +10,19 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text (the default), json, jsonl, markdown, junit or github
+    /// What goes to standard output: text (the default), json, jsonl, markdown, junit, html or github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
           hide_default_value = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Leave TLS secrets out of what -w saves
+    #[arg(long, requires = "write", hide_short_help = true)]
+    pub no_secrets: bool,
+    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    #[arg(long, conflicts_with = "payload")]
+    pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
@@ -64,6 +70,8 @@ pub enum FormatName {
     Junit,
     /// Annotations of a GitHub workflow.
     Github,
+    /// One page for a browser, with everything in it.
+    Html,
 }
 
 /// Where a report goes.

@@ -32,7 +32,6 @@ use crate::connection::Record;
 /// The verdict on one connection by itself; [`Desk`] gives the final one, which other connections may explain.
 #[must_use]
 pub fn diagnose(record: &Record, capture: CaptureState, thresholds: &Thresholds) -> Verdict {
-    let service = record.server_name().and_then(Service::of);
-    let case = Case { record, capture, service, thresholds };
+    let case = Case::new(record, capture, thresholds);
     Verdict::from_findings(record, capture, rules::check_all(&case))
 }
