@@ -215,7 +215,7 @@ fn a_refused_certificate_is_drawn() {
     assert!(page.text(".filter code").contains("ip.addr==192.0.2.10 && tcp.port==55603"));
     assert_eq!(page.count(".bars .bar.not-reached"), 2);
     assert!(page.text(".certificates").contains("CN=a1lab0example-ats"));
-    assert!(page.text(".finding.error").contains("the certificate is not registered in this account"));
+    assert!(page.text(".details .finding.error").contains("the certificate is not registered in this account"));
 
     page.search("");
     page.click("#connection-40 button.open");

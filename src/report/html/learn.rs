@@ -18,7 +18,9 @@ const MOST_KINDS: usize = 256;
 impl Learned {
     /// Remembers what occurs in a connection.
     pub(super) fn note(&mut self, connection: &Connection) {
-        connection.findings.iter().for_each(|finding| self.note_finding(&finding.id));
+        for finding in &connection.findings {
+            self.note_finding(&finding.id);
+        }
         for event in &connection.events {
             let is_known = self.kinds.iter().any(|(layer, kind)| *layer == event.layer && *kind == event.kind);
             if !is_known && self.kinds.len() < MOST_KINDS {

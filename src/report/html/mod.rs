@@ -54,7 +54,9 @@ impl Format for Html {
         groups: &[Group],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        groups.iter().for_each(|group| self.learned.note_finding(&group.id));
+        for group in groups {
+            self.learned.note_finding(&group.id);
+        }
         out.write_all(page::top(capture, summary, groups).into_string().as_bytes())?;
 
         out.write_all(b"<noscript><ol class=\"listed\">\n")?;
