@@ -22,7 +22,7 @@ need_build() {
 
 need_peers() {
   have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
-    have chromium && have chromedriver
+    have npm && have chromium && have chromedriver
 }
 
 install_build() {
@@ -37,11 +37,11 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv chromium chromium-driver ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute chromium chromedriver ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 chromium ;;
-    brew) say wireshark mosquitto; brew install wireshark mosquitto ;;
-    *) give_up "tshark, tcpdump, mosquitto, openssl and Chromium" ;;
+    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv nodejs npm chromium chromium-driver ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute nodejs-npm chromium chromedriver ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 npm chromium ;;
+    brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
+    *) give_up "tshark, tcpdump, mosquitto, openssl, npm and Chromium" ;;
   esac
 }
 

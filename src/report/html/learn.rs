@@ -1,7 +1,8 @@
 //! What a reader can ask about: the meaning of each finding, event and phase that stands in the report, once each.
 
 use crate::diagnosis::{Rule, rules};
-use crate::report::model::{Connection, Layer};
+use crate::report::model::{Connection, Layer, PhaseName};
+use crate::report::teach;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,10 +38,13 @@ impl Learned {
     /// All that can be told.
     pub(super) fn told(&self) -> Told {
         let finding = |id: &&'static str| rules::find(id).map(|rule| (rule.id, Meaning::of(rule)));
+        let event = |(layer, kind): &(Layer, String)| {
+            Some((format!("{layer}/{kind}"), Sentence::of(teach::event(*layer, kind)?)))
+        };
         Told {
             findings: self.findings.iter().filter_map(finding).collect(),
-            events: BTreeMap::new(),
-            phases: BTreeMap::new(),
+            events: self.kinds.iter().filter_map(event).collect(),
+            phases: PhaseName::ALL.iter().map(|&name| (name.name(), Sentence::of(teach::phase(name)))).collect(),
         }
     }
 }
@@ -80,4 +84,10 @@ impl Meaning {
 struct Sentence {
     sentence: &'static str,
     section: &'static str,
+}
+
+impl Sentence {
+    const fn of(lesson: &teach::Lesson) -> Self {
+        Self { sentence: lesson.sentence, section: lesson.section }
+    }
 }
