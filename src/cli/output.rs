@@ -10,19 +10,25 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// Standard output: text, json, jsonl, markdown, junit, html, github
+    /// Format: text, json, jsonl, markdown, junit, html, github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Leave TLS secrets out of what -w saves
+    #[arg(long, requires = "write", hide_short_help = true)]
+    pub no_secrets: bool,
+    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    #[arg(long, conflicts_with = "payload")]
+    pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
-    /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
+    /// Exit 1 on a failed connection, or a degraded one [never; for run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
     /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not
