@@ -211,15 +211,19 @@ fn field(text: &str) -> Vec<u8> {
 
 fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     assert!(body.len() < 0x4000);
-    let (low, high) = (body.len() % 128, body.len() / 128);
-    let length = if high > 0 { vec![low as u8 | 0x80, high as u8] } else { vec![low as u8] };
+    let (low, high) = (byte(body.len() % 128), byte(body.len() / 128));
+    let length = if high > 0 { vec![low | 0x80, high] } else { vec![low] };
     [&[first][..], &length, body].concat()
 }
 
-fn properties(parts: &[Vec<u8>]) -> Vec<u8> {
+fn properties(parts: &[&[u8]]) -> Vec<u8> {
     let all = parts.concat();
     assert!(all.len() < 128);
-    [&[all.len() as u8][..], &all].concat()
+    [&[byte(all.len())][..], &all].concat()
+}
+
+fn byte(number: usize) -> u8 {
+    u8::try_from(number).unwrap()
 }
 
 fn hostile_streams() -> [Vec<u8>; 2] {
@@ -228,7 +232,7 @@ fn hostile_streams() -> [Vec<u8>; 2] {
     let connect = [
         &field("MQTT")[..],
         &[5, 0xc6, 0, 60],
-        &properties(&[pair.clone()]),
+        &properties(&[&pair]),
         &field(id),
         &properties(&[]),
         &field(will_topic),
@@ -237,9 +241,9 @@ fn hostile_streams() -> [Vec<u8>; 2] {
         &field(password),
     ]
     .concat();
-    let publish = [&field(topic)[..], &[0, 1], &properties(&[pair.clone()]), payload.as_bytes()].concat();
+    let publish = [&field(topic)[..], &[0, 1], &properties(&[&pair]), payload.as_bytes()].concat();
     let subscribe = [&[0, 2][..], &properties(&[]), &field(filter), &[1]].concat();
-    let reasons = properties(&[[&[31][..], &field(reason)].concat(), [&[28][..], &field(reference)].concat()]);
+    let reasons = properties(&[&[31], &field(reason), &[28], &field(reference)]);
     let client = [packet(0x10, &connect), packet(0x32, &publish), packet(0x82, &subscribe)].concat();
     let connack = [&[0, 0][..], &reasons].concat();
     let server =

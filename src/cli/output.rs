@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// How the result is told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
     /// What goes to standard output: text, json or jsonl
