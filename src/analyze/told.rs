@@ -4,6 +4,7 @@ use super::outputs::{Output, cannot_write};
 use crate::analyzer::Analyzer;
 use crate::connection::Record;
 use crate::diagnosis::{CaptureState, Desk, Thresholds, Verdict};
+use crate::expect::{Expectations, Judge};
 use crate::redact::Redactor;
 use crate::report::build;
 use crate::report::model::{Capture, Connection, Group, Summary};
@@ -17,6 +18,7 @@ pub(crate) struct Told {
     pub(super) outputs: Vec<Output>,
     summary: Summary,
     pub(super) desk: Desk,
+    judge: Option<Judge>,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
     /// What replaces originals by pseudonyms, where that is asked for.
@@ -40,7 +42,14 @@ impl Told {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
         let (summary, desk) = (Summary::default(), Desk::new(thresholds));
-        Ok(Self { outputs, summary, desk, capture: CaptureState::default(), redactor: None, saving: None })
+        let capture = CaptureState::default();
+        Ok(Self { outputs, summary, desk, judge: None, capture, redactor: None, saving: None })
+    }
+
+    /// Holds each connection against these expectations as well.
+    pub(crate) fn expecting(mut self, expectations: Option<&Expectations>) -> Self {
+        self.judge = expectations.map(Expectations::judge);
+        self
     }
 
     /// Takes what the analyzer has, and tells the connections whose verdicts are final.
@@ -75,8 +84,15 @@ impl Told {
             if let Some(redactor) = &mut self.redactor {
                 redactor.learn(&record);
             }
+            let redacts = self.redactor.is_some();
             let mut make = || told(&record, &verdict, self.redactor.as_deref_mut());
             let mut connection = None;
+            match &mut self.judge {
+                // Expectations name things as they are.
+                Some(judge) if redacts => judge.see(&build::connection(&record, &verdict)),
+                Some(judge) => judge.see(connection.get_or_insert_with(&mut make)),
+                None => {}
+            }
             if let Some(saving) = &mut self.saving {
                 saving.tell(connection.get_or_insert_with(&mut make));
             }
@@ -118,7 +134,18 @@ impl Told {
             groups = groups.into_iter().map(|group| redactor.group(group)).collect();
             capture = Cow::Owned(redactor.capture(capture.into_owned()));
         }
+        let mut expectations = self.judge.take().map(Judge::finish);
+        self.summary.unmet_expectations =
+            expectations.as_ref().map(|judged| judged.iter().filter(|expectation| !expectation.met).count() as u64);
+        if let (Some(expectations), Some(redactor)) = (&mut expectations, &mut self.redactor) {
+            for expectation in expectations {
+                redactor.expectation(expectation);
+            }
+        }
         for output in &mut self.outputs {
+            if let Some(expectations) = &expectations {
+                output.format.judged(expectations);
+            }
             let written =
                 output.format.finish(&capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;

@@ -5,7 +5,9 @@ use super::pseudonyms::{Pseudonyms, Sort};
 use super::text::Dictionary;
 use crate::connection::Record;
 use crate::event;
-use crate::report::model::{Capture, CaptureKind, Certificate, Connection, Event, Finding, Group, Mqtt, Server, Tls};
+use crate::report::model::{
+    Capture, CaptureKind, Certificate, Connection, Event, Expectation, Finding, Group, Mqtt, Server, Tls,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -104,6 +106,14 @@ impl Redactor {
             self.text(&mut damage.what);
         }
         capture
+    }
+
+    /// What was held against the capture.
+    pub fn expectation(&mut self, expectation: &mut Expectation) {
+        let Expectation { name, expected, mismatches, .. } = expectation;
+        for text in [name, expected].into_iter().chain(mismatches.iter_mut().map(|mismatch| &mut mismatch.message)) {
+            *text = self.any_text(text);
+        }
     }
 
     /// A text that may hold anything that any connection gave away.
