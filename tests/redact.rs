@@ -14,7 +14,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 const PORTS: [&str; 4] = ["-p", "8883", "-p", "443"];
-const FORMATS: [&str; 3] = ["text", "json", "jsonl"];
+/// The first goes to standard output.
+const FORMATS: [&str; 7] = ["text", "json", "jsonl", "markdown", "junit", "github", "html"];
 
 /// A capture under test, and its keys where it has any.
 struct Case {

@@ -21,7 +21,7 @@ pub struct OutputArgs {
     #[arg(long, requires = "write", hide_short_help = true)]
     pub no_secrets: bool,
     /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
-    #[arg(long, conflicts_with = "payload")]
+    #[arg(long, conflicts_with = "payload", hide_short_help = true)]
     pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]

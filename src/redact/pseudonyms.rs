@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(pseudonyms.topic("plant/7/+/#"), "level/1/+/#".replace("level", "leve1"));
         assert_eq!(pseudonyms.topic("$aws/things/x"), "$aws/level1/2");
         assert_eq!(pseudonyms.distinguished_name("C=SE, O=Example Ltd, CN=a.b.example").len(), 35);
-        assert_eq!(pseudonyms.value("Example TLS Inspection CA"), "text-000TLS Inspection000");
+        assert_eq!(pseudonyms.value("Example TLS Inspection CA"), "text-000TLS Inspection001");
         assert_eq!(pseudonyms.hex("0badcafe").len(), 8);
     }
 }
