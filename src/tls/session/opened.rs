@@ -45,8 +45,8 @@ impl Session {
     /// seals it, so that those offered are tried.
     pub(super) fn start_early_data(&mut self, key_log: Option<&KeyLog>) {
         let Some((hello, key_log)) = self.facts.client_hello.as_ref().zip(key_log) else { return };
-        let Some(secrets) = key_log.lookup(&hello.random).filter(|_| hello.early_data) else { return };
-        if let Some(decryptor) = Decryptor::early_data(&hello.ciphers, secrets) {
+        let Some(secrets) = key_log.lookup(&hello.random).filter(|_| hello.offer.early_data) else { return };
+        if let Some(decryptor) = Decryptor::early_data(&hello.offer.ciphers, secrets) {
             secrets.mark_used();
             self.decryptor = Some(Box::new(decryptor));
         }
@@ -63,7 +63,7 @@ impl Session {
         secrets.mark_used();
         match early {
             Some(early) => decryptor.take_over(*early),
-            None if client_hello.early_data => {
+            None if client_hello.offer.early_data => {
                 decryptor.start_early_data();
                 decryptor.lost_records(Side::Client);
             }
