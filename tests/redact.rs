@@ -153,7 +153,9 @@ impl Originals {
     /// Shorter ones are in any text by chance, and a service's own wildcard is everybody's.
     fn text(&mut self, value: &Value) {
         let is_public = |text: &str| text.starts_with("*.") && Service::of(text).is_some();
-        let text = value.as_str().filter(|text| text.len() > 3 && !is_public(text));
+        // A user name such as `device` is a word of our own sentences as well.
+        let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+        let text = value.as_str().filter(|text| text.len() > 3 && !is_public(text) && !is_word(text));
         self.texts.extend(text.map(str::to_owned));
     }
 

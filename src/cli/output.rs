@@ -11,7 +11,7 @@ use std::time::Duration;
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json, jsonl, markdown, junit, html, github
+    /// What is told: text, json, jsonl, markdown, junit, html or github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
@@ -29,7 +29,7 @@ pub struct OutputArgs {
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
-    /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
+    /// Exit 1 on one that is failed, or degraded [default: never; run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
     /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not
