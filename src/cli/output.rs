@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// How the result is told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
     /// How it is told: as text (the default), json, jsonl, markdown, junit, html, github
