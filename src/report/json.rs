@@ -2,7 +2,7 @@
 
 use super::escape::must_be_escaped;
 use super::format::Format;
-use super::model::{Capture, Connection, Group, Report, SchemaId, Summary};
+use super::model::{Capture, Connection, Expectation, Group, Report, SchemaId, Summary};
 use super::spool::Spool;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use std::io::{self, Write};
 #[derive(Debug, Default)]
 pub struct Json {
     connections: Spool,
+    expectations: Vec<Expectation>,
 }
 
 impl Format for Json {
@@ -24,6 +25,10 @@ impl Format for Json {
 
     fn connection(&mut self, connection: &Connection, _: &mut dyn Write) -> io::Result<()> {
         self.connections.add(connection.ordinal, |bytes| write_value(connection, bytes))
+    }
+
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
     }
 
     fn finish(
@@ -48,13 +53,19 @@ impl Format for Json {
         })?;
         out.write_all(b"],\n\"groups\":")?;
         write_value(&groups, out)?;
+        if !self.expectations.is_empty() {
+            out.write_all(b",\n\"expectations\":")?;
+            write_value(&self.expectations, out)?;
+        }
         out.write_all(b"}\n")
     }
 }
 
 /// `jsonl`: one line a connection, in the order of their ends, then one line with everything else.
 #[derive(Debug, Default)]
-pub struct JsonLines;
+pub struct JsonLines {
+    expectations: Vec<Expectation>,
+}
 
 impl Format for JsonLines {
     fn begin(&mut self, _: &mut dyn Write) -> io::Result<()> {
@@ -64,6 +75,10 @@ impl Format for JsonLines {
     fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
         write_value(connection, out)?;
         out.write_all(b"\n")
+    }
+
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
     }
 
     fn finish(
@@ -79,8 +94,11 @@ impl Format for JsonLines {
             capture: &'a Capture,
             summary: &'a Summary,
             groups: &'a [Group],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            expectations: &'a [Expectation],
         }
-        write_value(&LastLine { schema: SchemaId::V1, capture, summary, groups }, out)?;
+        let expectations = &self.expectations;
+        write_value(&LastLine { schema: SchemaId::V1, capture, summary, groups, expectations }, out)?;
         out.write_all(b"\n")
     }
 }
