@@ -293,7 +293,7 @@ impl Random {
         }
         match kind {
             0 => {
-                for _ in 0..1 + bytes.len() / 200 {
+                for _ in 0..=bytes.len() / 200 {
                     let place = self.below(bytes.len());
                     bytes[place] = bytes[place].wrapping_add(u8::try_from(1 + self.below(255)).expect("a byte"));
                 }
