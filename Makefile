@@ -44,9 +44,10 @@ setup:
 build: setup
 	$(CARGO) build --locked --release
 
-## frames per second, as ratios to a loop over libpcap that does nothing
+## frames per second of the analysis, and the whole program beside a loop over libpcap that does nothing
 bench: setup
 	$(CARGO) bench --locked --bench pipeline
+	$(CARGO) bench --locked --bench endtoend
 
 ## floods at their full size, and each property of tests/invariance.rs ten thousand times: about half an hour
 soak: setup

@@ -21,8 +21,8 @@ need_build() {
 }
 
 need_peers() {
-  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip && have xmllint && have npm &&
-    have chromium && have chromedriver
+  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
+    have xmllint && have npm && have chromium && have chromedriver
 }
 
 install_build() {
@@ -37,7 +37,11 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils nodejs npm chromium chromium-driver ;;
+    apt-get)
+      apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils chromium chromium-driver
+      # Node.js from elsewhere brings an npm of its own, which Debian's would not stand beside.
+      have npm || apt_get nodejs npm
+      ;;
     dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute libxml2 nodejs-npm chromium chromedriver ;;
     pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 libxml2 npm chromium ;;
     brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;

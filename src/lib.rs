@@ -30,6 +30,9 @@ pub mod analyzer;
 pub mod connection;
 pub mod flow;
 
+// The core on several threads.
+pub mod pipeline;
+
 // What it means, and how it is told.
 pub mod diagnosis;
 pub mod pcapng;
@@ -53,6 +56,7 @@ mod private;
 #[cfg(unix)]
 pub mod privileges;
 pub mod publisher;
+pub mod redact;
 #[cfg(all(feature = "live", unix))]
 pub mod run;
 pub mod saving;

@@ -7,6 +7,10 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use tracing::Level;
 
+/// Connections come and go by the hundred thousand: this allocator takes half the time of the system's for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// It could not be done.
 const EXIT_ERROR: u8 = 2;
 

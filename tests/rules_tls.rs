@@ -12,7 +12,7 @@ use wire::{Authority, Hello, Shown, TlsServer, Wire, alert, client_hello, hello,
 
 /// Cause, confidence and phase, as a user sees them.
 fn told(verdict: &Verdict) -> (&str, &str, &str) {
-    let cause = verdict.cause().unwrap_or_else(|| panic!("no cause: {}", verdict.headline));
+    let cause = verdict.cause().unwrap_or_else(|| panic!("no cause: {}", verdict.headline()));
     (cause.rule.id, cause.finding.confidence.name(), verdict.stopped_in.map_or("-", |phase| phase.name()))
 }
 
@@ -143,7 +143,7 @@ mod before_the_server_hello {
         wire.handshake().send(Client, b"\x10\x10\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02ab").way().fin(Server);
         let verdict = wire.verdict();
         assert_eq!(told(&verdict), ("plaintext-on-tls-port", "proven", HELLO));
-        assert!(verdict.headline.contains("MQTT CONNECT"), "{}", verdict.headline);
+        assert!(verdict.headline().contains("MQTT CONNECT"), "{}", verdict.headline());
 
         let hello = client_hello(&hello().name("broker.example").tls13());
         let banner = answered(Wire::between, &hello, |wire| {

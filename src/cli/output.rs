@@ -16,6 +16,12 @@ pub struct OutputArgs {
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Leave TLS secrets out of what -w saves
+    #[arg(long, requires = "write", hide_short_help = true)]
+    pub no_secrets: bool,
+    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    #[arg(long, conflicts_with = "payload")]
+    pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,

@@ -76,7 +76,8 @@ pub(super) fn explains(case: &Case<'_>, refusal: &Refusal) -> bool {
     let in_time = chain.iter().all(|one| one.error.is_some() || one.is_valid_at(case.now_secs()));
     // bad_certificate says less: what else it is said of must be out of the question. Some stacks (that of Go) call every
     // certificate bad that they do not like; those that tell the reasons apart offer encrypt-then-MAC.
-    let tells_apart = case.tls().and_then(|tls| tls.client_hello.as_ref()).is_some_and(|hello| hello.encrypt_then_mac);
+    let tells_apart =
+        case.tls().and_then(|tls| tls.client_hello.as_ref()).is_some_and(|hello| hello.offer.encrypt_then_mac);
     let nothing_else = tells_apart
         && !leaf.is_self_issued
         && chain.len() > 1

@@ -73,7 +73,7 @@ fn by_sizes(case: &Case<'_>) -> Option<Finding> {
     let mqtt = case.mqtt()?;
     let (asked, answer) = (mqtt.connect_at?, mqtt.connack_at?);
     let closed = case.server_closed()?;
-    let entries: Vec<_> = case.entries_before(None).into_iter().filter(|entry| entry.at <= closed.at).collect();
+    let entries: Vec<_> = case.entries_before(None).iter().filter(|entry| entry.at <= closed.at).collect();
     // Two bytes are the alert that goes with the close.
     let mut said = entries.iter().filter(|entry| entry.by == Side::Server && entry.len.max >= 4);
     let connack = said.next()?;
