@@ -34,9 +34,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// The table is to fit into 256 MiB: an established connection takes up to 3 KiB, and its record as much again while it waits
+    /// for its verdict.
     fn default() -> Self {
         Self {
-            connections: 1 << 20,
+            connections: 1 << 16,
             unestablished_idle: Duration::from_secs(130),
             established_idle: Duration::from_hours(1),
             closed_linger: Duration::from_secs(5),

@@ -355,6 +355,7 @@ fn soak(flood: Flood, count: u64) {
     let (report, memory) = piped(flood, count, &[]);
     println!("{flood:?} {count}: {} MiB; sending took {:?}", memory / MIB, thread_time().saturating_sub(begun));
     println!("{}", report.first.join("\n"));
+    // The table's 256 MiB, and as much again for what is told at the end.
     assert!(memory < 512 * MIB, "{} MiB", memory / MIB);
     // A healthy connection is counted; it would be told had it come to harm.
     assert!(report.healthy.is_empty(), "{:#?}", report.healthy);
