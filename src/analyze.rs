@@ -1,22 +1,26 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
 mod outputs;
 mod reading;
 mod told;
 
+pub(crate) use gathered::Gathered;
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};
 pub(crate) use {outputs::Output, told::Told};
 
+use self::gathered::Gathering;
 use crate::analyzer::{Analyzer, Config};
-use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, SelectionArgs};
+use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs};
 use crate::config::ConfigFile;
 use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
+use crate::expect::Expectations;
 use crate::mqtt;
 use crate::pipeline::Plan;
 use crate::report::build::{self, CaptureFacts};
@@ -35,10 +39,26 @@ use std::thread;
 /// # Errors
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
+    let summary = read(arguments, || outputs::of_files(&arguments.output))?;
+    Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
+}
+
+/// Analyses captures and keeps what was found.
+pub(crate) fn gather(arguments: &AnalyzeArgs) -> Result<Gathered> {
+    let gathered = Gathering::default();
+    read(arguments, || {
+        gathered.clear();
+        Ok(vec![gathered.output()])
+    })?;
+    Ok(gathered.done())
+}
+
+/// Reads captures, as often as it takes; `outputs` opens where the report goes.
+fn read(arguments: &AnalyzeArgs, outputs: impl Fn() -> Result<Vec<Output>>) -> Result<Summary> {
     let mut secrets = Secrets::given(arguments)?;
     loop {
-        if let Some(exit_code) = pass(arguments, &mut secrets)? {
-            return Ok(exit_code);
+        if let Some(summary) = pass(arguments, &mut secrets, outputs()?)? {
+            return Ok(summary);
         }
     }
 }
@@ -64,14 +84,16 @@ impl Secrets {
 }
 
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
-fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCode>> {
+fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
     let mut reading = Reading {
         source: source::open(&arguments.captures())?,
         filter: arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?,
         secrets_seen: 0,
         waits_for_secrets: !secrets.complete,
     };
-    let mut told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
+    let expectations = expectations(&arguments.output)?;
+    let told = Told::begin(outputs, thresholds(&arguments.output)?)?;
+    let mut told = told.expecting(expectations.as_ref());
     let plan = Plan {
         config: config(&arguments.selection),
         secrets: secrets.texts.clone(),
@@ -93,8 +115,7 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     }
     let facts = CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source, &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let summary = told.finish(&capture, &about_capture(&analyzer, &arguments.selection))?;
-    Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))
+    told.finish(&capture, &about_capture(&analyzer, &arguments.selection)).map(Some)
 }
 
 /// As many as the machine has, and no more than have a use beside one that reads.
@@ -150,10 +171,19 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
     }
 }
 
-/// Where findings begin: by the configuration file, or else by default.
+/// Where findings begin: by the options, or else by the configuration file, or else by default.
 pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
     let config = output.config.as_deref().map(ConfigFile::read).transpose()?;
-    Ok(config.unwrap_or_default().thresholds)
+    let mut thresholds = config.unwrap_or_default().thresholds;
+    for PhaseBudget { stretch, at_most } in &output.budgets {
+        thresholds.budget.allow(*stretch, *at_most);
+    }
+    Ok(thresholds)
+}
+
+/// What the capture must show, if anything.
+pub(crate) fn expectations(output: &OutputArgs) -> Result<Option<Expectations>> {
+    Ok(output.expect.as_deref().map(Expectations::read).transpose()?)
 }
 
 fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts {
@@ -194,5 +224,5 @@ pub(crate) fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
         FailOn::Failed => summary.outcome(Outcome::Failed),
         FailOn::Degraded => summary.outcome(Outcome::Failed) + summary.outcome(Outcome::Degraded),
     };
-    if bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if bad > 0 || summary.unmet_expectations > Some(0) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

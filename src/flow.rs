@@ -322,8 +322,14 @@ impl Table {
                 self.deadlines.push(Reverse((deadline, ticket)));
                 continue;
             }
+            let (closed, key) = (entry.connection.is_closed(), entry.key);
             self.counts.evicted_established += 1;
-            return Some(Left { connection: self.take(ticket.slot), ending: Ending::Evicted, at: now });
+            // The stragglers of a closed one may still come.
+            let ending = if closed { Ending::Closed } else { Ending::Evicted };
+            if closed {
+                self.remember(key);
+            }
+            return Some(Left { connection: self.take(ticket.slot), ending, at: now });
         }
         None
     }

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 use iotcap::cli::{Cli, Command};
-use iotcap::commands::{demo, explain, lab, publish};
+use iotcap::commands::{demo, diff, explain, lab, publish};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use tracing::Level;
@@ -41,6 +41,7 @@ fn log_to_standard_error(cli: &Cli) {
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Some(Command::Demo(arguments)) => return demo::demo(arguments),
+        Some(Command::Diff(arguments)) => return diff::diff(arguments),
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
         Some(Command::Publish(arguments)) => return publish::publish(arguments),

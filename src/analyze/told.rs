@@ -4,6 +4,7 @@ use super::outputs::{Output, cannot_write};
 use crate::analyzer::{Analyzer, News, What};
 use crate::connection::Record;
 use crate::diagnosis::{CaptureState, Desk, Draft, Thresholds};
+use crate::expect::{Expectations, Judge};
 use crate::report::build;
 use crate::report::model::{Capture, Group, Summary};
 use anyhow::{Context, Result};
@@ -13,6 +14,7 @@ pub(crate) struct Told {
     pub(super) outputs: Vec<Output>,
     summary: Summary,
     pub(super) desk: Desk,
+    judge: Option<Judge>,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
 }
@@ -23,7 +25,13 @@ impl Told {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
         let (summary, desk) = (Summary::default(), Desk::new(thresholds));
-        Ok(Self { outputs, summary, desk, capture: CaptureState::default() })
+        Ok(Self { outputs, summary, desk, judge: None, capture: CaptureState::default() })
+    }
+
+    /// Holds each connection against these expectations as well.
+    pub(crate) fn expecting(mut self, expectations: Option<&Expectations>) -> Self {
+        self.judge = expectations.map(Expectations::judge);
+        self
     }
 
     /// Takes what the analyzer has, and tells the connections whose verdicts are final.
@@ -74,6 +82,9 @@ impl Told {
             self.summary.count(&glance);
             // Most formats have no use for all of the ten-thousandth healthy connection: then it is not made.
             let mut connection = None;
+            if let Some(judge) = &mut self.judge {
+                judge.see(connection.get_or_insert_with(|| build::connection(&record, &verdict)));
+            }
             for Output { format, to, name, .. } in &mut self.outputs {
                 if !format.passes_over(&glance) {
                     let connection = connection.get_or_insert_with(|| build::connection(&record, &verdict));
@@ -89,7 +100,13 @@ impl Told {
         self.desk.finish();
         self.tell_due()?;
         let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
+        let expectations = self.judge.take().map(Judge::finish);
+        self.summary.unmet_expectations =
+            expectations.as_ref().map(|judged| judged.iter().filter(|expectation| !expectation.met).count() as u64);
         for output in &mut self.outputs {
+            if let Some(expectations) = &expectations {
+                output.format.judged(expectations);
+            }
             let written =
                 output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;

@@ -5,10 +5,11 @@ mod output;
 mod selection;
 
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{FailOn, FormatName, OutputArgs, ReportTarget};
+pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
 use crate::commands::demo::DemoArgs;
+use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::commands::publish::PublishArgs;
@@ -42,6 +43,8 @@ pub struct Cli {
 pub enum Command {
     /// A broker and devices on this machine, some broken on purpose, captured and analysed
     Demo(DemoArgs),
+    /// What differs between two captures: before and after, works and fails
+    Diff(Box<DiffArgs>),
     /// What a finding means, what causes it, what to do
     Explain(ExplainArgs),
     /// Record a scenario on the virtual wire, without network or root
@@ -63,7 +66,7 @@ pub struct AnalyzeArgs {
     #[arg(value_name = "FILE", conflicts_with = "interfaces")]
     pub files: Vec<PathBuf>,
     /// The same, for those who are used to tcpdump
-    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., conflicts_with = "interfaces")]
+    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., hide_short_help = true, conflicts_with = "interfaces")]
     pub read: Vec<PathBuf>,
     /// Threads that analyse files; 1: all in one [default: as many as the machine has, at most 8]
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = value_parser!(u16).range(1..=64))]

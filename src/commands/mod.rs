@@ -1,6 +1,7 @@
 //! The commands beside the analysis: each is its options and one function that runs it.
 
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod lab;
 pub mod publish;

@@ -2,6 +2,7 @@
 //!
 //! A finished [`Record`] comes in; a [`Verdict`] goes out. Rules are pure; nothing here reads bytes of traffic.
 
+mod budget;
 mod desk;
 pub mod doc;
 mod finding;
@@ -17,6 +18,7 @@ mod thresholds;
 mod verdict;
 pub mod whole;
 
+pub use budget::{Budget, Stretch};
 pub use desk::{Desk, DeskCounts};
 pub use finding::{Finding, Severity};
 pub use groups::Group;

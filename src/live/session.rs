@@ -6,6 +6,7 @@ use super::watch::{Parts, Watch};
 use crate::analyze::{self, Output, Told};
 use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
 use crate::diagnosis::Thresholds;
+use crate::expect::Expectations;
 use crate::privileges::{self, Account, Keep};
 use crate::report::Pace;
 use crate::saving::Saving;
@@ -29,6 +30,7 @@ pub(crate) struct Session<'a> {
     selection: &'a SelectionArgs,
     output: &'a OutputArgs,
     thresholds: Thresholds,
+    expectations: Option<Expectations>,
     reopen: bool,
     /// Asked while files can still be read.
     route: Option<String>,
@@ -64,6 +66,7 @@ impl<'a> Session<'a> {
             |path: &PathBuf| File::open(path).with_context(|| format!("cannot read the key log {}", path.display()));
         let key_log = selection.keylog.as_ref().map(open).transpose()?;
         let thresholds = analyze::thresholds(output)?;
+        let expectations = analyze::expectations(output)?;
         let route = live::default_route();
         Ok(Self {
             capture,
@@ -74,6 +77,7 @@ impl<'a> Session<'a> {
             selection,
             output,
             thresholds,
+            expectations,
             reopen: live.reopen,
             route,
             pace,
@@ -89,8 +93,7 @@ impl<'a> Session<'a> {
 
     /// Starts the threads. Rights are given up by now.
     pub(crate) fn start(self, signal: Signal) -> Result<Watch<'a>> {
-        let Self { capture, outputs, saving, key_log, filter, selection, output, thresholds, reopen, route, pace } =
-            self;
+        let Self { capture, outputs, saving, key_log, filter, selection, output, reopen, route, pace, .. } = self;
         let mut config = analyze::config(selection);
         // Only text is watched as it grows.
         config.connection.follow = pace == Pace::AtOnce && output.format == FormatName::Text && !output.quiet;
@@ -107,7 +110,7 @@ impl<'a> Session<'a> {
             let (names, filter) = (interfaces.join(" and "), analyze::filter_text(selection));
             say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
-        let told = Told::begin(outputs, thresholds)?;
+        let told = Told::begin(outputs, self.thresholds)?.expecting(self.expectations.as_ref());
         let parts = Parts { running, told, saving, key_log, filter, interfaces, link_types, route, reopen, pace };
         Ok(Watch::new(parts, config, selection, output, signal))
     }

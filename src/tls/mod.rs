@@ -10,7 +10,6 @@
 //! ```
 
 pub mod alert;
-mod bytes;
 pub mod certificate;
 pub mod codes;
 pub mod decrypt;
@@ -43,6 +42,7 @@ pub use message::{CertificateRequest, Chain, ServerKeyExchange};
 pub use record::PartialRecord;
 pub use suite::CipherSuite;
 
+use crate::bytes;
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::stream::{Chunk, Moment};

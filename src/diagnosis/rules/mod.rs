@@ -3,6 +3,7 @@
 use super::{Case, Judged, Rule, groups};
 
 mod accept_then_close;
+mod budget_exceeded;
 mod capture_ended_first;
 mod capture_gap;
 mod client_aborted;
@@ -171,6 +172,8 @@ pub static ALL: &[Rule] = &[
     name_not_found::RULE,
     name_unanswered::RULE,
     slow_name::RULE,
+    // What somebody asked for.
+    budget_exceeded::RULE,
 ];
 
 /// What all rules find.
