@@ -21,6 +21,7 @@ use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
 use crate::expect::Expectations;
 use crate::mqtt;
+use crate::progress;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::saving::Saving;
@@ -82,6 +83,9 @@ impl Secrets {
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
 fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
     let mut source = source::open(&arguments.captures())?;
+    if !arguments.output.quiet {
+        source = progress::shown(source, &arguments.captures());
+    }
     let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
     let mut analyzer = Analyzer::new(config(&arguments.selection));
     for text in &secrets.texts {

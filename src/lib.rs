@@ -51,6 +51,7 @@ pub mod live;
 pub mod pki;
 #[cfg(unix)]
 pub mod privileges;
+pub mod progress;
 pub mod publisher;
 #[cfg(all(feature = "live", unix))]
 pub mod run;

@@ -1,9 +1,10 @@
 //! Arguments, one call into the library, exit status.
 
-use clap::{CommandFactory, Parser};
-use iotcap::cli::{Cli, Command};
-use iotcap::commands::{demo, diff, explain, lab, publish};
-use std::io::{self, IsTerminal};
+use anstream::ColorChoice;
+use clap::CommandFactory;
+use iotcap::cli::{Cli, Command, Refused};
+use iotcap::commands::{completions, demo, diff, explain, lab, man, publish};
+use std::io;
 use std::process::ExitCode;
 use tracing::Level;
 
@@ -11,7 +12,14 @@ use tracing::Level;
 const EXIT_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Refused::Usage(usage)) => usage.exit(),
+        Err(Refused::Config(error)) => {
+            eprintln!("iotcap: {error}");
+            return ExitCode::from(EXIT_ERROR);
+        }
+    };
     log_to_standard_error(&cli);
     run(&cli).unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
@@ -30,16 +38,18 @@ fn log_to_standard_error(cli: &Cli) {
         (false, 1) => Level::INFO,
         (false, _) => Level::DEBUG,
     };
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = cli.analyze.output.color.choice(&io::stderr()) != ColorChoice::Never;
     tracing_subscriber::fmt().with_max_level(level).with_ansi(colour).with_writer(io::stderr).init();
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
+        Some(Command::Completions(arguments)) => return completions::completions(arguments),
         Some(Command::Demo(arguments)) => return demo::demo(arguments),
         Some(Command::Diff(arguments)) => return diff::diff(arguments),
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
+        Some(Command::Man(arguments)) => return man::man(arguments),
         Some(Command::Publish(arguments)) => return publish::publish(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Run(arguments)) => return iotcap::run::run(arguments),

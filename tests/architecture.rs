@@ -38,6 +38,7 @@ const EDGES: &[&str] = &[
     "analyze",
     "saving",
     "privileges",
+    "progress",
     "interfaces",
     "commands",
     "run",

@@ -1,19 +1,23 @@
 //! The command line: what a user may write, as types. Names are fixed by the contract; no work is done here.
 
+mod from_file;
 mod live;
 mod output;
 mod selection;
 
+pub use from_file::Refused;
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
+pub use output::{Colour, FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
+use crate::commands::completions::CompletionsArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::publish::PublishArgs;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -28,7 +32,7 @@ Exit status: 0 analysed; 1 by --fail-on; 2 it could not be done.";
 
 /// Tells where an MQTT connection over TLS stopped, who ended it, and why, from its packets.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100, disable_help_flag = true)]
 pub struct Cli {
     /// What to do instead of an analysis.
     #[command(subcommand)]
@@ -36,6 +40,12 @@ pub struct Cli {
     /// The analysis.
     #[command(flatten)]
     pub analyze: AnalyzeArgs,
+    /// Print this help
+    #[arg(short, long, action = ArgAction::HelpShort)]
+    help: Option<bool>,
+    /// Print every option; `iotcap man | man -l -` is the manual
+    #[arg(long, action = ArgAction::HelpLong)]
+    help_all: Option<bool>,
 }
 
 /// Everything that is not an analysis.
@@ -57,6 +67,10 @@ pub enum Command {
     /// List what can be captured on, with addresses
     #[cfg(all(feature = "live", unix))]
     Interfaces,
+    /// Completions of the command line for a shell
+    Completions(CompletionsArgs),
+    /// The manual page, with every option
+    Man(ManArgs),
 }
 
 /// What to analyse, what to look at, and how to tell it.

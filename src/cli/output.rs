@@ -1,6 +1,7 @@
 //! Options that say how the result is told.
 
 use crate::diagnosis::Stretch;
+use anstream::ColorChoice;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -40,9 +41,13 @@ pub struct OutputArgs {
     /// Healthy connections in full; -vv: the program's own log too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Thresholds of the findings (TOML; docs/iotcap.toml has them all)
+    /// Options and thresholds from a file (TOML; docs/iotcap.toml has them all)
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
+    /// Colours: auto (on a terminal), always (for a pager) or never
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_short_help = true,
+          alias = "colour", hide_possible_values = true)]
+    pub color: Colour,
     /// Nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -63,6 +68,28 @@ pub enum FormatName {
     Junit,
     /// Annotations of a GitHub workflow.
     Github,
+}
+
+/// When the text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR says no; elsewhere if CLICOLOR_FORCE says so.
+    Auto,
+    /// Always, as a pager wants it.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// Whether what goes to this stream is coloured.
+    pub fn choice(self, stream: &impl anstream::stream::RawStream) -> ColorChoice {
+        match self {
+            Self::Auto => anstream::AutoStream::choice(stream),
+            Self::Always => ColorChoice::AlwaysAnsi,
+            Self::Never => ColorChoice::Never,
+        }
+    }
 }
 
 /// Where a report goes.

@@ -1,9 +1,11 @@
 //! The commands beside the analysis: each is its options and one function that runs it.
 
+pub mod completions;
 pub mod demo;
 pub mod diff;
 pub mod explain;
 pub mod lab;
+pub mod man;
 pub mod publish;
 #[cfg(all(feature = "live", unix))]
 mod verdicts;
