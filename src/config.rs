@@ -122,7 +122,11 @@ impl ConfigFile {
         Self::parse(&text, &name)
     }
 
-    pub(crate) fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+    /// Reads a text, which messages call `name`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         let mut file: Self = toml::from_str(text).map_err(|error: toml::de::Error| {
             let place = Place::of(text, error.span().unwrap_or_default().start);
             ConfigError::Wrong { path: name.to_owned(), place, problem: toml_problem(text, &error).1 }

@@ -49,6 +49,7 @@ pub mod lab;
 #[cfg(all(feature = "live", unix))]
 pub mod live;
 pub mod pki;
+mod private;
 #[cfg(unix)]
 pub mod privileges;
 pub mod progress;

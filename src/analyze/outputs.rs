@@ -1,7 +1,9 @@
 //! Where reports go: standard output and files, each with its format.
 
 use crate::cli::{Colour, FailOn, FormatName, OutputArgs};
-use crate::report::{Degraded, Format, Github, Glyphs, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions};
+use crate::report::{
+    Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
+};
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -88,6 +90,7 @@ fn format(name: FormatName, arguments: &OutputArgs, look: Look, pace: Pace) -> B
             _ => Degraded::Passes,
         })),
         FormatName::Github => Box::new(Github::default()),
+        FormatName::Html => Box::<Html>::default(),
         FormatName::Text => Box::new(Text::new(TextOptions {
             width: look.width.unwrap_or(TextOptions::default().width),
             colour: look.colour,

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json, jsonl, markdown, junit, github
+    /// What goes to standard output: text, json, jsonl, markdown, junit, html, github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
@@ -68,6 +68,8 @@ pub enum FormatName {
     Junit,
     /// Annotations of a GitHub workflow.
     Github,
+    /// One page for a browser, with everything in it.
+    Html,
 }
 
 /// When the text is coloured.

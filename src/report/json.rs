@@ -1,10 +1,13 @@
 //! The report as JSON, in one object or in lines, and its schema.
 
+use super::escape::must_be_escaped;
 use super::format::Format;
 use super::model::{Capture, Connection, Expectation, Group, Report, SchemaId, Summary};
 use super::spool::Spool;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
 /// `json`: one object, one line a connection, so that the whole is valid JSON and yet can be read with grep and diff.
@@ -109,5 +112,24 @@ pub fn schema() -> serde_json::Value {
 }
 
 fn write_value<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(out, value).map_err(io::Error::from)
+    value.serialize(&mut Serializer::with_formatter(out, Harmless)).map_err(io::Error::from)
+}
+
+/// Compact JSON that may be printed on a terminal: what a stranger wrote to move its cursor or to turn the direction of
+/// writing is written as `\u009b`, which is the same to whoever parses it. JSON itself escapes only what is below U+0020.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((place, character)) = rest.char_indices().find(|(_, character)| must_be_escaped(*character)) {
+            let (clean, from) = rest.split_at(place);
+            out.write_all(clean.as_bytes())?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = from.get(character.len_utf8()..).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
 }

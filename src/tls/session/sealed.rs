@@ -52,7 +52,7 @@ impl Session {
                 flights.record(sealed, &mut judged);
                 self.tell(judged, sink);
             }
-            None => self.application_data(&sealed, sink),
+            None => self.application_data(&sealed.without_padding(self.padding[sealed.by]), sink),
         }
     }
 
@@ -112,8 +112,8 @@ impl Session {
                 Judged::Application(record) => self.application_data(&record, sink),
             }
         }
-        if self.flights.as_ref().is_some_and(|flights| flights.is_settled()) {
-            self.flights = None;
+        if let Some(flights) = self.flights.take_if(|flights| flights.is_settled()) {
+            self.padding = flights.padding();
         }
     }
 
