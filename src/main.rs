@@ -67,6 +67,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Cli::command().print_help()?;
         return Ok(ExitCode::from(EXIT_ERROR));
     }
+    if let Some(command) = cli.command_that_was_meant() {
+        let word = cli.analyze.files.first().map(|path| path.display().to_string()).unwrap_or_default();
+        anyhow::bail!("{word}: no such file, and no such command: did you mean 'iotcap {command}'?");
+    }
     iotcap::analyze::analyze(&cli.analyze)
 }
 

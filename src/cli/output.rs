@@ -11,8 +11,9 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json, jsonl, markdown, junit, html, github
-    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
+    /// To standard output: text (default), json, jsonl, markdown, junit, html, github
+    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
+          hide_default_value = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
@@ -23,7 +24,7 @@ pub struct OutputArgs {
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
-    /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
+    /// Exit 1 if a connection is failed, or degraded [default: never; run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
     /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not
