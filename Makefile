@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build bench instructions soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man bench instructions soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -43,6 +43,12 @@ setup:
 
 build: setup
 	$(CARGO) build --locked --release
+
+## the manual pages and the completions of shells, for packages
+man: setup
+	$(CARGO) run --locked -- man --to target/man
+	mkdir -p target/completions
+	for shell in bash zsh fish; do $(CARGO) run --locked --quiet -- completions $$shell > target/completions/iotcap.$$shell || exit 1; done
 
 ## instructions a frame, held to benches/instructions.toml: fails above 5 %
 instructions: setup

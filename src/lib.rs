@@ -56,6 +56,7 @@ pub mod pki;
 mod private;
 #[cfg(unix)]
 pub mod privileges;
+pub mod progress;
 pub mod publisher;
 pub mod redact;
 #[cfg(all(feature = "live", unix))]

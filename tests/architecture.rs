@@ -40,6 +40,7 @@ const EDGES: &[&str] = &[
     "private",
     "redact",
     "privileges",
+    "progress",
     "interfaces",
     "commands",
     "run",
