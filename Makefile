@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build bench
+.PHONY: demo test check fmt lint peers setup build bench soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -23,13 +23,20 @@ lint: setup
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers: target/paho/bin/python
+peers: target/paho/.installed target/node/.installed
 	./scripts/install-system.sh peers
 
-target/paho/bin/python:
+target/paho/.installed:
 	./scripts/install-system.sh peers
 	python3 -m venv target/paho
-	target/paho/bin/pip install --quiet --disable-pip-version-check paho-mqtt
+	target/paho/bin/python -m pip install --quiet --disable-pip-version-check paho-mqtt awsiotsdk
+	touch $@
+
+target/node/.installed:
+	./scripts/install-system.sh peers
+	mkdir -p target/node
+	npm install --silent --no-fund --no-audit --prefix target/node mqtt@5
+	touch $@
 
 setup:
 	@./scripts/install-system.sh build
@@ -40,3 +47,27 @@ build: setup
 ## frames per second, as ratios to a loop over libpcap that does nothing
 bench: setup
 	$(CARGO) bench --locked --bench pipeline
+
+## floods at their full size, and each property of tests/invariance.rs ten thousand times: about half an hour
+soak: setup
+	$(CARGO) test --locked --release --test floods -- --ignored --nocapture --test-threads 1
+	PROPTEST_CASES=10000 $(CARGO) test --locked --release --test invariance
+
+FUZZ_SECONDS ?= 900
+FUZZ_TARGETS ?= reader decode capture tls certificate keylog decrypt mqtt scenario config report
+
+## each fuzz target for FUZZ_SECONDS, one after the other; needs a nightly compiler and cargo-fuzz
+fuzz: setup
+	IOTCAP_FUZZ_SEEDS=$(CURDIR)/fuzz/seeds $(CARGO) test --locked --test fuzz_corpus
+	set -e; for target in $(FUZZ_TARGETS); do \
+	  mkdir -p fuzz/seeds/$$target; \
+	  (cd fuzz && $(CARGO) +nightly fuzz run $$target corpus/$$target seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -print_final_stats=1); \
+	done
+
+## licences, sources and unused dependencies, by the tools that are made for it; tests/supply.rs holds most of it without them
+deny:
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	command -v cargo-machete >/dev/null || $(CARGO) install --locked cargo-machete
+	$(CARGO) deny check licenses bans sources
+	$(CARGO) machete

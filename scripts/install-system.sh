@@ -2,7 +2,7 @@
 # Installs what iotcap needs from the system, and says what it does.
 #
 #   install-system.sh build    libpcap's development files and a C compiler: enough to build and run
-#   install-system.sh peers    the real programs that tests hold iotcap against (tshark, mosquitto, …)
+#   install-system.sh peers    the real programs that tests hold iotcap against (tshark, mosquitto, Chromium, …)
 #
 # Nothing is installed where everything is there already.
 set -eu
@@ -22,6 +22,7 @@ need_build() {
 
 need_peers() {
   have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
+    have xmllint && have npm && have chromium && have chromedriver &&
     have curl && have prometheus && have promtool && have tcpreplay
 }
 
@@ -37,11 +38,16 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv curl prometheus tcpreplay ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 ;;
-    brew) say wireshark mosquitto; brew install wireshark mosquitto ;;
-    *) give_up "tshark, tcpdump, mosquitto and openssl" ;;
+    apt-get)
+      apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils chromium chromium-driver \
+        curl prometheus tcpreplay
+      # Node.js from elsewhere brings an npm of its own, which Debian's would not stand beside.
+      have npm || apt_get nodejs npm
+      ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute libxml2 nodejs-npm chromium chromedriver ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 libxml2 npm chromium ;;
+    brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
+    *) give_up "tshark, tcpdump, mosquitto, openssl and Chromium" ;;
   esac
 }
 

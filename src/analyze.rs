@@ -1,40 +1,62 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
 mod outputs;
 mod told;
 
+pub(crate) use gathered::Gathered;
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};
+use told::Known;
 pub(crate) use {outputs::Output, told::Told};
 
+use self::gathered::Gathering;
 use crate::analyzer::{Analyzer, Config, Taken};
-use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, SelectionArgs};
+use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs};
 use crate::config::ConfigFile;
 use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
+use crate::expect::Expectations;
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
-use crate::saving::Saving;
+use crate::saving::AnnotatedFile;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 /// Analyses captures and tells what was found.
 ///
 /// # Errors
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
+    let summary = read(arguments, || outputs::of_files(&arguments.output))?;
+    Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
+}
+
+/// Analyses captures and keeps what was found.
+pub(crate) fn gather(arguments: &AnalyzeArgs) -> Result<Gathered> {
+    let gathered = Gathering::default();
+    read(arguments, || {
+        gathered.clear();
+        Ok(vec![gathered.output()])
+    })?;
+    Ok(gathered.done())
+}
+
+/// Reads captures, as often as it takes; `outputs` opens where the report goes.
+fn read(arguments: &AnalyzeArgs, outputs: impl Fn() -> Result<Vec<Output>>) -> Result<Summary> {
     let mut secrets = Secrets::given(arguments)?;
     loop {
-        if let Some(exit_code) = pass(arguments, &mut secrets)? {
-            return Ok(exit_code);
+        if let Some(summary) = pass(arguments, &mut secrets, outputs()?)? {
+            return Ok(summary);
         }
     }
 }
@@ -60,16 +82,18 @@ impl Secrets {
 }
 
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
-fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCode>> {
+fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
     let mut source = source::open(&arguments.captures())?;
     let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
     let mut analyzer = Analyzer::new(config(&arguments.selection));
     for text in &secrets.texts {
         analyzer.add_secrets(text);
     }
-    let mut told = Told::begin(outputs::of_files(&arguments.output)?, thresholds(&arguments.output)?)?;
-    let mut saving = saving(arguments)?;
-    let names = source.info().sources.clone();
+    let expectations = expectations(&arguments.output)?;
+    let told = Told::begin(outputs, thresholds(&arguments.output)?)?;
+    let mut told = told.expecting(expectations.as_ref());
+    told.saving = saving(arguments)?;
+    told.redactor = arguments.output.redact.then(Box::default);
     let mut secrets_seen = 0;
     let mut goes_on = true;
     while goes_on {
@@ -77,9 +101,8 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
             Some(frame) if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) => {
                 let taken = analyzer.push(&frame);
                 told.tell_all(&mut analyzer)?;
-                if let Some(saving) = saving.as_mut().filter(|_| taken != Taken::PassedOver) {
-                    let file = usize::from(frame.id.file());
-                    saving.add((file, names.get(file).map_or("", String::as_str)), &frame)?;
+                if let Some(saving) = told.saving.as_mut().filter(|_| taken != Taken::PassedOver) {
+                    saving.add(&frame)?;
                 }
             }
             Some(_) => {}
@@ -97,17 +120,19 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets) -> Result<Option<ExitCod
     }
     analyzer.finish();
     told.tell_all(&mut analyzer)?;
-    if let Some(saving) = &mut saving {
-        saving.flush()?;
-    }
     if let Some(filter) = &filter {
         say_where_the_filter_does_not_fit(filter, source.as_ref());
     }
     let facts =
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let summary = told.finish(&capture, &about_capture(&analyzer, &arguments.selection))?;
-    Ok(Some(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never))))
+    let secrets = if arguments.output.no_secrets || arguments.output.redact {
+        Zeroizing::default()
+    } else {
+        analyzer.used_secrets()
+    };
+    let known = Known { info: source.info(), secrets: &secrets };
+    told.finish_saving(&capture, &about_capture(&analyzer, &arguments.selection), known).map(Some)
 }
 
 /// The findings that belong to no connection.
@@ -134,13 +159,13 @@ fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source
 }
 
 /// Where the frames that were looked at are saved, if they are to be.
-fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
+fn saving(arguments: &AnalyzeArgs) -> Result<Option<AnnotatedFile>> {
     let create = |path: &PathBuf| {
         let same = |capture: &PathBuf| path.exists() && path.canonicalize().ok() == capture.canonicalize().ok();
         if arguments.captures().iter().any(same) {
             bail!("{} is being read: save to another file", path.display());
         }
-        Saving::create(path, 0, &filter_text(&arguments.selection))
+        AnnotatedFile::create(path, &filter_text(&arguments.selection))
     };
     arguments.output.write.as_ref().map(create).transpose()
 }
@@ -157,10 +182,19 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
     }
 }
 
-/// Where findings begin: by the configuration file, or else by default.
+/// Where findings begin: by the options, or else by the configuration file, or else by default.
 pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
     let config = output.config.as_deref().map(ConfigFile::read).transpose()?;
-    Ok(config.unwrap_or_default().thresholds)
+    let mut thresholds = config.unwrap_or_default().thresholds;
+    for PhaseBudget { stretch, at_most } in &output.budgets {
+        thresholds.budget.allow(*stretch, *at_most);
+    }
+    Ok(thresholds)
+}
+
+/// What the capture must show, if anything.
+pub(crate) fn expectations(output: &OutputArgs) -> Result<Option<Expectations>> {
+    Ok(output.expect.as_deref().map(Expectations::read).transpose()?)
 }
 
 fn capture_facts(source: &dyn Source, selection: &SelectionArgs) -> CaptureFacts {
@@ -201,5 +235,5 @@ pub(crate) fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
         FailOn::Failed => summary.outcome(Outcome::Failed),
         FailOn::Degraded => summary.outcome(Outcome::Failed) + summary.outcome(Outcome::Degraded),
     };
-    if bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if bad > 0 || summary.unmet_expectations > Some(0) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

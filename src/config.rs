@@ -2,6 +2,7 @@
 
 use crate::daemon::DaemonConfig;
 use crate::diagnosis::Thresholds;
+use crate::spelling;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -50,14 +51,35 @@ impl ConfigFile {
         Self::parse(&text, &name)
     }
 
-    fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+    /// Reads a text, which messages call `name`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let problem = error.message().lines().collect::<Vec<_>>().join(" ");
+            let (line, problem) = toml_problem(text, &error);
             ConfigError::Wrong { path: name.to_owned(), line, problem }
         })
     }
+}
+
+/// The line of a mistake, from 1, and what it is; for a key that does not exist, with the nearest one that does.
+pub(crate) fn toml_problem(text: &str, error: &toml::de::Error) -> (usize, String) {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let problem = error.message().lines().collect::<Vec<_>>().join(" ");
+    (line, unknown_key(&problem).unwrap_or(problem))
+}
+
+/// serde's "unknown field `a`, expected one of `b`, `c`", in the words of a user.
+fn unknown_key(problem: &str) -> Option<String> {
+    let mut quoted = problem.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let written = quoted.next()?;
+    let known: Vec<&str> = quoted.collect();
+    Some(match spelling::nearest(written, known.iter().copied()) {
+        Some(near) => format!("unknown key '{written}'; did you mean '{near}'?"),
+        None => format!("unknown key '{written}'; there are {}", known.join(", ")),
+    })
 }
 
 #[cfg(test)]
@@ -85,9 +107,10 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         let told = |text: &str| ConfigFile::parse(text, "x.toml").unwrap_err().to_string();
         assert!(
-            told("[thresholds]\n\nslow_roundtrip = 1\n").starts_with("x.toml, line 3: unknown field `slow_roundtrip`")
+            told("[thresholds]\n\nslow_roundtrip = 1\n")
+                .starts_with("x.toml, line 3: unknown key 'slow_roundtrip'; did you mean 'slow_round_trip'?")
         );
         assert!(told("[thresholds]\nidle = -1\n").contains("-1 is no number of seconds"));
-        assert!(told("[threshold]\n").contains("unknown field `threshold`"));
+        assert!(told("[threshold]\n").contains("unknown key 'threshold'; did you mean 'thresholds'?"));
     }
 }

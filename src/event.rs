@@ -103,7 +103,7 @@ pub enum Kind {
     /// A question for the server's name, or its answer.
     Dns(Box<DnsMessage>),
     /// A router or host reports that one of our segments did not get through.
-    Icmp(IcmpError),
+    Icmp(Box<IcmpError>),
     /// TCP.
     Tcp(tcp::Event),
     /// TLS.
@@ -186,6 +186,12 @@ pub struct EventLog {
     fresh: Option<Vec<Event>>,
 }
 
+/// As many events as a short healthy connection has: room for them is made at once.
+const USUAL: usize = 16;
+
+/// Room for so many more is made then: an idle connection has but a few events, and there may be a million such.
+const MORE: usize = 8;
+
 /// How many events of a connection are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventLimit {
@@ -226,6 +232,7 @@ impl EventLog {
             fresh.push(event.clone());
         }
         if self.tail.is_empty() && self.head.len() < self.limit.first {
+            self.make_room();
             let place = self.head.iter().rposition(|earlier| !earlier.is_after(&event)).map_or(0, |index| index + 1);
             self.head.insert(place, event);
             return;
@@ -235,6 +242,15 @@ impl EventLog {
         if self.tail.len() > self.limit.last {
             self.tail.pop_front();
             self.dropped += 1;
+        }
+    }
+
+    /// Room for one more event at the front, and not for many: doubling would waste most of it.
+    fn make_room(&mut self) {
+        let room = self.head.capacity();
+        if self.head.len() == room && room < USUAL * 4 {
+            let more = if room == 0 { USUAL } else { MORE };
+            self.head.reserve_exact(more.min(self.limit.first - self.head.len()));
         }
     }
 
@@ -275,6 +291,11 @@ mod tests {
 
     fn numbers(log: &EventLog) -> Vec<u64> {
         log.iter().map(|event| event.at.frame.number()).collect()
+    }
+
+    #[test]
+    fn an_event_stays_small() {
+        assert!(size_of::<Event>() <= 96, "{}", size_of::<Event>());
     }
 
     #[test]

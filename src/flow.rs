@@ -286,8 +286,16 @@ impl Table {
                 self.deadlines.push(Reverse((deadline, ticket)));
                 continue;
             }
+            let closed = connection.is_closed();
             self.counts.evicted_established += 1;
-            return Some((self.take(ticket.slot), Ending::Evicted));
+            let key = self.connections[ticket.slot as usize].key;
+            let connection = self.take(ticket.slot);
+            if closed {
+                // Its stragglers may still come.
+                self.remember(key);
+                return Some((connection, Ending::Closed));
+            }
+            return Some((connection, Ending::Evicted));
         }
         None
     }

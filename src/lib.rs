@@ -7,10 +7,12 @@
 //! ```
 
 // The words: what all stages talk about.
+mod bytes;
 pub mod evidence;
 pub mod frame;
 pub mod net;
 pub mod segment;
+pub mod spelling;
 pub mod stream;
 pub mod time;
 
@@ -40,15 +42,19 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod daemon;
+pub mod diff;
+pub mod expect;
 #[cfg(all(feature = "live", unix))]
 pub mod interfaces;
 pub mod lab;
 #[cfg(all(feature = "live", unix))]
 pub mod live;
 pub mod pki;
+mod private;
 #[cfg(unix)]
 pub mod privileges;
 pub mod publisher;
+pub mod redact;
 #[cfg(all(feature = "live", unix))]
 pub mod run;
 pub mod saving;

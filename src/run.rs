@@ -2,7 +2,7 @@
 //! report follows when it has ended.
 
 use crate::analyze::exit_code;
-use crate::cli::{FailOn, RunArgs};
+use crate::cli::{FailOn, OutputArgs, RunArgs};
 use crate::live::{Rights, Session, Signal, Signals};
 use crate::privileges::Account;
 use crate::report::Pace;
@@ -45,9 +45,14 @@ pub fn run(arguments: &RunArgs) -> Result<ExitCode> {
     let status = running.wait()?;
     let summary = watch.finish()?;
     Ok(match code(status) {
-        0 => exit_code(&summary, output.fail_on.unwrap_or(FailOn::Failed)),
+        0 => exit_code(&summary, output.fail_on.unwrap_or_else(|| by_default(output))),
         code => ExitCode::from(code),
     })
+}
+
+/// Expectations say themselves which connections may fail.
+const fn by_default(output: &OutputArgs) -> FailOn {
+    if output.expect.is_some() { FailOn::Never } else { FailOn::Failed }
 }
 
 /// Where a command on this machine talks: to itself, or to the world.

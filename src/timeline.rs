@@ -248,19 +248,21 @@ impl Timeline {
     #[must_use]
     pub fn new(milestones: &Milestones, closed: Option<Closed>, bounds: Bounds) -> Self {
         let spans = spans(milestones, closed.as_ref());
-        let phases = std::array::from_fn(|index| {
-            let (started, ended) = spans[index];
-            let later_began = spans[index + 1..5.max(index + 1)].iter().any(|(started, _)| started.is_some());
-            let outcome = match (started, ended) {
+        let mut phases =
+            Phase::ALL.map(|phase| PhaseSpan { phase, outcome: PhaseOutcome::NotReached, started: None, ended: None });
+        let mut later_began = false;
+        for (span, (started, ended)) in phases.iter_mut().zip(spans).rev() {
+            (span.started, span.ended) = (started, ended);
+            span.outcome = match (started, ended) {
                 (_, Some(_)) => PhaseOutcome::Completed,
                 (Some(_), None) if later_began => PhaseOutcome::Unknown,
-                (Some(_), None) if closed.is_some() && Phase::ALL[index] != Phase::Close => PhaseOutcome::Failed,
+                (Some(_), None) if closed.is_some() && span.phase != Phase::Close => PhaseOutcome::Failed,
                 (Some(_), None) => PhaseOutcome::InProgress,
-                (None, None) if later_began && !is_skipped(Phase::ALL[index], milestones) => PhaseOutcome::Unknown,
+                (None, None) if later_began && !is_skipped(span.phase, milestones) => PhaseOutcome::Unknown,
                 (None, None) => PhaseOutcome::NotReached,
             };
-            PhaseSpan { phase: Phase::ALL[index], outcome, started, ended }
-        });
+            later_began |= started.is_some() && span.phase != Phase::Close;
+        }
         Self { phases, reached: reached(milestones), closed, timings: timings(milestones, closed.as_ref(), bounds) }
     }
 

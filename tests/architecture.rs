@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module may import from its own layer only where `siblings` says so, and from lower ones.
 const LAYERS: &[Layer] = &[
-    Layer { modules: &["time", "net", "frame", "segment", "stream", "evidence"], siblings: true, core: true },
+    Layer {
+        modules: &["bytes", "time", "net", "frame", "segment", "stream", "evidence", "spelling"],
+        siblings: true,
+        core: true,
+    },
     Layer { modules: &["decode", "tcp", "tls", "mqtt"], siblings: false, core: true },
     Layer { modules: &["event"], siblings: false, core: true },
     Layer { modules: &["names"], siblings: false, core: true },
@@ -28,9 +32,13 @@ const EDGES: &[&str] = &[
     "broker",
     "publisher",
     "config",
+    "diff",
+    "expect",
     "cli",
     "analyze",
     "saving",
+    "private",
+    "redact",
     "privileges",
     "interfaces",
     "commands",

@@ -106,7 +106,7 @@ fn has(verdict: &Verdict, id: &str) -> bool {
 /// The verdicts that accuse somebody, with what they say.
 fn accusations(frames: &[Owned]) -> Vec<String> {
     let accuses = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Failed | Outcome::Degraded);
-    verdicts(frames).iter().filter(|verdict| accuses(verdict)).map(|verdict| verdict.headline.clone()).collect()
+    verdicts(frames).iter().filter(|verdict| accuses(verdict)).map(|verdict| verdict.headline()).collect()
 }
 
 /// Runs a change of each healthy recording for each of its frames; none of the results may accuse anybody.
@@ -148,7 +148,12 @@ fn one_direction_forbids_a_verdict_whichever_it_is() {
             assert!(has(&verdict, "one-direction"), "{fixture} {address}");
             // What a side says in clear holds, whoever hears it.
             let proven = verdict.findings.first().is_some_and(|judged| judged.severity() == Severity::Error);
-            assert_eq!(verdict.outcome == Outcome::Inconclusive, !proven, "{fixture} {address}: {}", verdict.headline);
+            assert_eq!(
+                verdict.outcome == Outcome::Inconclusive,
+                !proven,
+                "{fixture} {address}: {}",
+                verdict.headline()
+            );
         }
     }
 }
@@ -162,7 +167,11 @@ fn a_small_snaplen_leaves_a_healthy_session_healthy() {
         }
         for verdict in verdicts(&frames) {
             assert!(has(&verdict, "truncated-snaplen"), "{fixture}");
-            assert!(matches!(verdict.outcome, Outcome::Ok | Outcome::Inconclusive), "{fixture}: {}", verdict.headline);
+            assert!(
+                matches!(verdict.outcome, Outcome::Ok | Outcome::Inconclusive),
+                "{fixture}: {}",
+                verdict.headline()
+            );
         }
     }
 }
@@ -193,7 +202,7 @@ fn a_reset_after_a_round_trip_may_be_the_servers_own() {
     assert_eq!(cause(&verdict(&frames)), Some("on-path-reset"), "the time alone gives it away");
     frames[4].at = hello + Duration::from_millis(161);
     let late = verdict(&frames);
-    assert!(!has(&late, "on-path-reset"), "{}", late.headline);
+    assert!(!has(&late, "on-path-reset"), "{}", late.headline());
     assert_eq!((late.outcome, late.stopped_in), (Outcome::Failed, Some(Phase::TlsHello)));
     frames[4].data[22] = ttl.wrapping_add(190);
     assert_eq!(cause(&verdict(&frames)), Some("on-path-reset"), "so does the number of hops");
@@ -211,7 +220,7 @@ fn a_reset_that_a_busy_server_sends_by_itself_is_not_forged() {
     let client = frames[..close].iter().rposition(|frame| frame.is_from(CLIENT)).expect("a frame of the client");
     frames[close].at = frames[client].at + Duration::from_millis(2);
     let verdict = verdict(&frames);
-    assert!(!has(&verdict, "on-path-reset"), "{}", verdict.headline);
+    assert!(!has(&verdict, "on-path-reset"), "{}", verdict.headline());
 }
 
 #[test]
@@ -244,7 +253,7 @@ fn a_client_that_is_killed_is_told_from_one_that_says_goodbye() {
     for fixture in HEALTHY {
         for verdict in verdicts(&frames(fixture)) {
             assert!(!has(&verdict, "client-aborted") && !has(&verdict, "server-aborted"), "{fixture}");
-            assert_eq!(verdict.outcome, Outcome::Ok, "{fixture}: {}", verdict.headline);
+            assert_eq!(verdict.outcome, Outcome::Ok, "{fixture}: {}", verdict.headline());
         }
     }
 }

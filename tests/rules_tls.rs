@@ -8,11 +8,11 @@ mod wire;
 
 use iotcap::diagnosis::Verdict;
 use wire::Side::{Client, Server};
-use wire::{Authority, Shown, TlsServer, Wire, alert, client_hello, hello, record, sealed, server_hello_tls13};
+use wire::{Authority, Hello, Shown, TlsServer, Wire, alert, client_hello, hello, record, sealed, server_hello_tls13};
 
 /// Cause, confidence and phase, as a user sees them.
 fn told(verdict: &Verdict) -> (&str, &str, &str) {
-    let cause = verdict.cause().unwrap_or_else(|| panic!("no cause: {}", verdict.headline));
+    let cause = verdict.cause().unwrap_or_else(|| panic!("no cause: {}", verdict.headline()));
     (cause.rule.id, cause.finding.confidence.name(), verdict.stopped_in.map_or("-", |phase| phase.name()))
 }
 
@@ -143,7 +143,7 @@ mod before_the_server_hello {
         wire.handshake().send(Client, b"\x10\x10\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02ab").way().fin(Server);
         let verdict = wire.verdict();
         assert_eq!(told(&verdict), ("plaintext-on-tls-port", "proven", HELLO));
-        assert!(verdict.headline.contains("MQTT CONNECT"), "{}", verdict.headline);
+        assert!(verdict.headline().contains("MQTT CONNECT"), "{}", verdict.headline());
 
         let hello = client_hello(&hello().name("broker.example").tls13());
         let banner = answered(Wire::between, &hello, |wire| {
@@ -158,8 +158,12 @@ mod the_servers_certificate {
 
     /// TLS 1.2: the client's answer to a server's flight.
     fn after_flight(server: &TlsServer, answer: impl Fn(&mut Wire)) -> Verdict {
+        after_flight_to(&hello(), server, answer)
+    }
+
+    fn after_flight_to(hello: &Hello, server: &TlsServer, answer: impl Fn(&mut Wire)) -> Verdict {
         let mut wire = Wire::beside_the_client();
-        wire.handshake().send(Client, &client_hello(&hello().name("broker.example"))).round_trip();
+        wire.handshake().send(Client, &client_hello(&hello.clone().name("broker.example"))).round_trip();
         wire.send(Server, &server.flight()).ack(Client).wait(3);
         answer(&mut wire);
         wire.verdict()
@@ -178,6 +182,8 @@ mod the_servers_certificate {
         assert_eq!(told(&after_flight(&good, says(46))), ("server-certificate-untrusted", "likely", AUTHENTICATION));
         assert_eq!(told(&after_flight(&good, says(45))), ("client-clock-wrong", "likely", AUTHENTICATION));
         assert_eq!(told(&after_flight(&good, says(42))), ("client-clock-wrong", "possible", AUTHENTICATION));
+        let of_go = after_flight_to(&hello().without_encrypt_then_mac(), &good, says(42));
+        assert_eq!(told(&of_go), ("server-certificate-untrusted", "likely", AUTHENTICATION));
         let expired = TlsServer::new().valid_days(-400, -3);
         assert_eq!(told(&after_flight(&expired, says(45))), ("server-certificate-expired", "proven", AUTHENTICATION));
         assert_eq!(told(&after_flight(&expired, says(46))), ("server-certificate-expired", "likely", AUTHENTICATION));

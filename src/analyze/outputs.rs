@@ -1,7 +1,9 @@
 //! Where reports go: standard output and files, each with its format.
 
-use crate::cli::{FormatName, OutputArgs};
-use crate::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions};
+use crate::cli::{FailOn, FormatName, OutputArgs};
+use crate::report::{
+    Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
+};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
@@ -20,7 +22,7 @@ pub(crate) struct Output {
 pub(super) fn of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
     let stdout: Box<dyn Write> = match arguments.format {
         FormatName::Jsonl => Box::new(Held::new(standard_output())),
-        FormatName::Text | FormatName::Json => Box::new(standard_output()),
+        _ => Box::new(standard_output()),
     };
     open(arguments, Pace::AtEnd, stdout)
 }
@@ -60,12 +62,20 @@ pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -
 fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) -> Box<dyn Format> {
     match name {
         FormatName::Json => Box::new(Json::default()),
-        FormatName::Jsonl => Box::new(JsonLines),
+        FormatName::Jsonl => Box::new(JsonLines::default()),
+        FormatName::Markdown => Box::new(Markdown::new(arguments.limit)),
+        FormatName::Junit => Box::new(Junit::new(match arguments.fail_on {
+            Some(FailOn::Degraded) => Degraded::Fails,
+            _ => Degraded::Passes,
+        })),
+        FormatName::Github => Box::new(Github::default()),
+        FormatName::Html => Box::<Html>::default(),
         FormatName::Text => Box::new(Text::new(TextOptions {
             width: if terminal { terminal_width() } else { TextOptions::default().width },
             colour: terminal,
             glyphs: Glyphs::Unicode,
             verbose: arguments.verbose > 0,
+            teach: arguments.teach,
             limit: arguments.limit,
             // A live capture has told them by then.
             events: arguments.events && pace == Pace::AtEnd,

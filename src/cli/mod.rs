@@ -5,12 +5,13 @@ mod output;
 mod selection;
 
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{FailOn, FormatName, OutputArgs, ReportTarget};
+pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
 #[cfg(all(feature = "live", unix))]
 use crate::commands::daemon::DaemonArgs;
 use crate::commands::demo::DemoArgs;
+use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::commands::publish::PublishArgs;
@@ -44,6 +45,8 @@ pub struct Cli {
 pub enum Command {
     /// A broker and devices on this machine, some broken on purpose, captured and analysed
     Demo(DemoArgs),
+    /// What differs between two captures: before and after, works and fails
+    Diff(Box<DiffArgs>),
     /// What a finding means, what causes it, what to do
     Explain(ExplainArgs),
     /// Record a scenario on the virtual wire, without network or root
@@ -68,7 +71,7 @@ pub struct AnalyzeArgs {
     #[arg(value_name = "FILE", conflicts_with = "interfaces")]
     pub files: Vec<PathBuf>,
     /// The same, for those who are used to tcpdump
-    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., conflicts_with = "interfaces")]
+    #[arg(short, long = "read", value_name = "FILE", num_args = 1.., hide_short_help = true, conflicts_with = "interfaces")]
     pub read: Vec<PathBuf>,
     /// Where to capture, and until when
     #[command(flatten)]

@@ -1,19 +1,27 @@
 //! Options that say how the result is told.
 
+use crate::diagnosis::Stretch;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// How the result is told.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json or jsonl
+    /// What goes to standard output: text, json, jsonl, markdown, junit, html, github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Leave TLS secrets out of what -w saves
+    #[arg(long, requires = "write", hide_short_help = true)]
+    pub no_secrets: bool,
+    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    #[arg(long, conflicts_with = "payload")]
+    pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
@@ -23,9 +31,18 @@ pub struct OutputArgs {
     /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
+    /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub expect: Option<PathBuf>,
+    /// A phase slower than this is degraded: tls-authentication=500 (milliseconds, repeatable)
+    #[arg(long = "budget", value_name = "PHASE=MS", hide_short_help = true)]
+    pub budgets: Vec<PhaseBudget>,
     /// Every event as it happens, healthy connections too
     #[arg(long)]
     pub events: bool,
+    /// A plain sentence to each phase and each kind of event
+    #[arg(long)]
+    pub teach: bool,
     /// Healthy connections in full; -vv: the program's own log too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
@@ -46,6 +63,14 @@ pub enum FormatName {
     Json,
     /// A connection a line, then a line with the summary.
     Jsonl,
+    /// For a job's summary or a ticket.
+    Markdown,
+    /// Test cases for CI servers.
+    Junit,
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// One page for a browser, with everything in it.
+    Html,
 }
 
 /// Where a report goes.
@@ -66,6 +91,26 @@ impl FromStr for ReportTarget {
             return Err("the path is missing after =".to_owned());
         }
         Ok(Self { format: FormatName::from_str(format, true)?, path: path.into() })
+    }
+}
+
+/// What a phase may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseBudget {
+    /// Which phase.
+    pub stretch: Stretch,
+    /// Its longest time.
+    pub at_most: Duration,
+}
+
+impl FromStr for PhaseBudget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (phase, millis) = text.split_once('=').ok_or("write PHASE=MS, for example tls-authentication=500")?;
+        let millis: f64 = millis.parse().map_err(|_| format!("'{millis}' is no number of milliseconds"))?;
+        let at_most = Duration::try_from_secs_f64(millis / 1e3).map_err(|_| "not below 0".to_owned())?;
+        Ok(Self { stretch: phase.parse()?, at_most })
     }
 }
 
@@ -91,5 +136,15 @@ mod tests {
         assert!("json".parse::<ReportTarget>().is_err());
         assert!("json=".parse::<ReportTarget>().is_err());
         assert!("yaml=x".parse::<ReportTarget>().is_err());
+    }
+
+    #[test]
+    fn a_budget_names_a_phase_and_its_milliseconds() {
+        let budget: PhaseBudget = "tls-authentication=1.5".parse().unwrap();
+        assert_eq!(budget, PhaseBudget { stretch: Stretch::TlsAuthentication, at_most: Duration::from_micros(1500) });
+        let told = |text: &str| text.parse::<PhaseBudget>().unwrap_err();
+        assert!(told("tls-auth=5").contains("did you mean 'tls-authentication'?"), "{}", told("tls-auth=5"));
+        assert!(told("total=soon").contains("milliseconds") && told("total").contains("PHASE=MS"));
+        assert!("total=-1".parse::<PhaseBudget>().is_err());
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Which frames are looked at.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "What to look at")]
 pub struct SelectionArgs {
     /// Server port to look at (repeatable); 1883 is plain MQTT, all others TLS

@@ -84,7 +84,11 @@ fn say_where_the_reports_are(folder: &Path, output: &OutputArgs) {
         let what = match format {
             FormatName::Json => "for programs: iotcap.report/1",
             FormatName::Jsonl => "a connection a line",
+            FormatName::Markdown => "for a job's summary or a ticket",
+            FormatName::Junit => "test cases for CI servers",
+            FormatName::Github => "annotations of a GitHub workflow",
             FormatName::Text => "this text",
+            FormatName::Html => "the same for a browser",
         };
         println!("  {:<32} {what}", path.display());
     }

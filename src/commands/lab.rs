@@ -1,8 +1,8 @@
 //! `iotcap lab`: records a scenario on the virtual wire.
 
 use crate::lab::{self, Recording, Scenario};
+use crate::private;
 use anyhow::{Context, Result, anyhow};
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,6 +72,7 @@ fn scenario(name: &str) -> Result<Scenario> {
     Ok(entry.scenario()?)
 }
 
+/// A recording holds the secrets of its connections.
 fn create(path: &Path) -> io::Result<Box<dyn Write>> {
-    if path.as_os_str() == "-" { Ok(Box::new(io::stdout())) } else { Ok(Box::new(File::create(path)?)) }
+    if path.as_os_str() == "-" { Ok(Box::new(io::stdout())) } else { Ok(Box::new(private::create(path)?)) }
 }

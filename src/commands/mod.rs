@@ -3,6 +3,7 @@
 #[cfg(all(feature = "live", unix))]
 pub mod daemon;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod lab;
 pub mod publish;

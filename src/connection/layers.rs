@@ -183,12 +183,12 @@ impl Stack<'_> {
         let Layers { tls, mqtt, expected, .. } = &mut **layers;
         if let Some(tls) = tls {
             let mut above = AboveTls::new(events, mqtt, tls.facts(), *expected, context.settings.mqtt);
-            let Context { certificates, key_log, plaintext, .. } = &mut **context;
+            let Context { known, key_log, plaintext, .. } = &mut **context;
             tls.handle_chunk(
                 side,
                 at,
                 chunk,
-                &mut tls::Context { certificates, key_log: Some(key_log), plaintext },
+                &mut tls::Context { known, key_log: Some(key_log), plaintext },
                 &mut above,
             );
         } else if let Some(mqtt) = mqtt {
@@ -230,7 +230,11 @@ impl<'a> AboveTls<'a> {
         expected: PortKind,
         limits: mqtt::Limits,
     ) -> Self {
-        let offered = tls.client_hello.as_ref().map(|hello| &hello.alpn[..]).unwrap_or_default();
+        // Asked once, when the tracker is to be made.
+        if mqtt.is_some() {
+            return Self { events, mqtt, limits, expects_mqtt: true, alerts_are_visible: false };
+        }
+        let offered = tls.client_hello.as_ref().map(|hello| &hello.offer.alpn[..]).unwrap_or_default();
         let expects_mqtt = match expected {
             // AWS IoT's name is `x-amzn-mqtt-ca`, the registered one `mqtt`.
             _ if !offered.is_empty() => offered.iter().any(|name| name.contains("mqtt")),

@@ -31,8 +31,8 @@ const CERTIFICATES: usize = 4096;
 pub struct Context {
     /// How connections are analysed.
     pub settings: Settings,
-    /// Certificates that were seen: the same bytes are parsed once.
-    pub certificates: tls::CertificateStore,
+    /// Certificates and offers that were seen: the same bytes are parsed once.
+    pub known: tls::Known,
     /// Secrets of TLS that somebody gave.
     pub key_log: KeyLog,
     /// Names of servers, from DNS.
@@ -46,7 +46,7 @@ impl Context {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
-            certificates: tls::CertificateStore::new(CERTIFICATES),
+            known: tls::Known::new(CERTIFICATES),
             key_log: KeyLog::new(),
             names: Names::default(),
             plaintext: Vec::new(),
@@ -112,7 +112,7 @@ impl Connection {
     /// Takes a report that one of its segments did not get through.
     pub fn handle_icmp(&mut self, error: IcmpError) {
         let at = Moment::new(error.at, error.frame);
-        self.events.push(Event::observed(at, By::Path, Kind::Icmp(error)));
+        self.events.push(Event::observed(at, By::Path, Kind::Icmp(Box::new(error))));
         self.last = at;
         self.unreachable.get_or_insert(error);
     }

@@ -146,15 +146,4 @@ impl Record {
         let reset = self.tcp.side(side).reset.filter(tcp::Reset::closes)?;
         forgery(side, &reset, &self.tcp)
     }
-
-    /// `published 3 messages`, where that is known.
-    #[must_use]
-    pub fn published(&self) -> Option<String> {
-        let published = self.mqtt.as_ref()?.published(Side::Client)?;
-        match published {
-            0 => None,
-            1 => Some("published 1 message".to_owned()),
-            count => Some(format!("published {count} messages")),
-        }
-    }
 }

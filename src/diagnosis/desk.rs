@@ -9,7 +9,7 @@
 
 use super::groups::{self, Group, Groups};
 use super::rules;
-use super::{CaptureState, Case, Judged, Service, Thresholds, Verdict};
+use super::{CaptureState, Case, Judged, Thresholds, Verdict};
 use crate::connection::{Arrival, Record};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
@@ -142,8 +142,7 @@ impl Desk {
     }
 
     fn judge(&mut self, record: &Record, capture: CaptureState) -> Verdict {
-        let service = record.server_name().and_then(Service::of);
-        let case = Case { record, capture, service, thresholds: &self.thresholds };
+        let case = Case::new(record, capture, &self.thresholds);
         let mut found = rules::check_all(&case);
         let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flatten();
         if let Some((finding, by)) = groups::taken_over(&case, arrivals) {

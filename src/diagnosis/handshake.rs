@@ -150,6 +150,10 @@ impl<'a> Case<'a> {
     /// The side that closed first, when and how; none where something on the path was sooner: what the sides do then tells
     /// nothing of them.
     pub(super) fn first_close(&self) -> Option<(Side, Moment, CloseHow)> {
+        *self.asked.first_close.get_or_init(|| self.find_first_close())
+    }
+
+    fn find_first_close(&self) -> Option<(Side, Moment, CloseHow)> {
         if self.record.timeline.closed.is_some_and(|closed| closed.by == By::Path) {
             return None;
         }
@@ -172,6 +176,10 @@ impl<'a> Case<'a> {
     ///
     /// An alert that answers the other side's close is none, and neither is a warning that its sender goes on after.
     pub(super) fn refusal(&self) -> Option<Refusal> {
+        *self.asked.refusal.get_or_init(|| self.find_refusal())
+    }
+
+    fn find_refusal(&self) -> Option<Refusal> {
         let tls = self.tls()?;
         let by_alert = tls.alerts.iter().find(|seen| self.is_refusal(tls, seen)).and_then(|seen| {
             let sign = seen.alert.map_or(Sign::SealedAlert, |alert| Sign::Alert(alert.description));
@@ -189,6 +197,10 @@ impl<'a> Case<'a> {
 
     /// The client's sign that it will not have this server.
     pub(super) fn server_refused(&self) -> Option<Refusal> {
+        *self.asked.server_refused.get_or_init(|| self.find_server_refused())
+    }
+
+    fn find_server_refused(&self) -> Option<Refusal> {
         let refusal = self.refusal();
         match refusal {
             Some(refusal) if refusal.by == Side::Client => match refusal.sign {

@@ -2,6 +2,7 @@
 //!
 //! A finished [`Record`] comes in; a [`Verdict`] goes out. Rules are pure; nothing here reads bytes of traffic.
 
+mod budget;
 mod desk;
 pub mod doc;
 mod finding;
@@ -17,6 +18,7 @@ mod thresholds;
 mod verdict;
 pub mod whole;
 
+pub use budget::{Budget, Stretch};
 pub use desk::{Desk, DeskCounts};
 pub use finding::{Finding, Severity};
 pub use groups::Group;
@@ -30,7 +32,6 @@ use crate::connection::Record;
 /// The verdict on one connection by itself; [`Desk`] gives the final one, which other connections may explain.
 #[must_use]
 pub fn diagnose(record: &Record, capture: CaptureState, thresholds: &Thresholds) -> Verdict {
-    let service = record.server_name().and_then(Service::of);
-    let case = Case { record, capture, service, thresholds };
+    let case = Case::new(record, capture, thresholds);
     Verdict::from_findings(record, capture, rules::check_all(&case))
 }

@@ -1,10 +1,16 @@
 //! The shape of a rule: a pure check with its name, its place and its documentation.
 
 use super::doc::Doc;
+use super::handshake::Refusal;
 use super::service::Service;
+use super::session::Answered;
 use super::{Finding, Severity, Thresholds};
 use crate::connection::Record;
-use crate::timeline::Phase;
+use crate::mqtt::session::Entry;
+use crate::net::Side;
+use crate::stream::Moment;
+use crate::timeline::{CloseHow, Phase};
+use std::cell::OnceCell;
 
 /// A finding of the catalogue.
 pub struct Rule {
@@ -64,7 +70,7 @@ impl std::fmt::Debug for Rule {
 }
 
 /// What a rule looks at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Case<'a> {
     /// The connection.
     pub record: &'a Record,
@@ -74,6 +80,27 @@ pub struct Case<'a> {
     pub service: Option<Service>,
     /// Where "slow" and "lossy" begin.
     pub thresholds: &'a Thresholds,
+    /// What many rules ask, worked out once.
+    pub(super) asked: Asked,
+}
+
+impl<'a> Case<'a> {
+    /// The case of one connection.
+    #[must_use]
+    pub fn new(record: &'a Record, capture: CaptureState, thresholds: &'a Thresholds) -> Self {
+        let service = record.server_name().and_then(Service::of);
+        Self { record, capture, service, thresholds, asked: Asked::default() }
+    }
+}
+
+/// Answers of a case that are kept; each belongs to the method of its name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) refusal: OnceCell<Option<Refusal>>,
+    pub(super) server_refused: OnceCell<Option<Refusal>>,
+    pub(super) first_close: OnceCell<Option<(Side, Moment, CloseHow)>>,
+    pub(super) close_as_answer: OnceCell<Option<Answered>>,
+    pub(super) entries: OnceCell<Vec<Entry>>,
 }
 
 /// What the capture as a whole lacks, as far as is known when the verdict is given.

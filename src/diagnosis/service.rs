@@ -19,19 +19,18 @@ impl Service {
     /// The service that a server name belongs to.
     #[must_use]
     pub fn of(server_name: &str) -> Option<Self> {
-        let name = server_name.trim_end_matches('.').to_ascii_lowercase();
-        let labels: Vec<&str> = name.split('.').collect();
-        let ends_with = |suffix: &[&str]| labels.len() > suffix.len() && labels.ends_with(suffix);
-        let aws = ends_with(&["amazonaws", "com"]) || ends_with(&["amazonaws", "com", "cn"]);
-        if aws && labels.iter().skip(1).any(|label| *label == "iot") {
+        let name = server_name.trim_end_matches('.');
+        let below = |domain| is_below(name, domain);
+        let aws = below("amazonaws.com") || below("amazonaws.com.cn");
+        if aws && name.split('.').skip(1).any(|label| label.eq_ignore_ascii_case("iot")) {
             Some(Self::AwsIotCore)
-        } else if ends_with(&["azure-devices", "net"]) || ends_with(&["azure-devices", "cn"]) {
+        } else if below("azure-devices.net") || below("azure-devices.cn") {
             Some(Self::AzureIotHub)
-        } else if ends_with(&["eventgrid", "azure", "net"]) {
+        } else if below("eventgrid.azure.net") {
             Some(Self::AzureEventGrid)
-        } else if ends_with(&["hivemq", "cloud"]) {
+        } else if below("hivemq.cloud") {
             Some(Self::HiveMqCloud)
-        } else if ends_with(&["emqxsl", "com"]) || ends_with(&["emqxsl", "cn"]) || ends_with(&["emqx", "cloud"]) {
+        } else if below("emqxsl.com") || below("emqxsl.cn") || below("emqx.cloud") {
             Some(Self::EmqxCloud)
         } else {
             None
@@ -49,6 +48,13 @@ impl Service {
             Self::EmqxCloud => "EMQX Cloud",
         }
     }
+}
+
+/// Whether the name has labels in front of these, without regard to case.
+fn is_below(name: &str, domain: &str) -> bool {
+    let (name, domain) = (name.as_bytes(), domain.as_bytes());
+    let front = name.len().checked_sub(domain.len()).and_then(|length| name.split_at_checked(length));
+    front.is_some_and(|(labels, rest)| labels.ends_with(b".") && rest.eq_ignore_ascii_case(domain))
 }
 
 #[cfg(test)]

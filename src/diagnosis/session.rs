@@ -104,7 +104,13 @@ impl<'a> Case<'a> {
     }
 
     /// The entries that were kept, in their order, up to a moment.
-    pub(super) fn entries_before(&self, end: Option<Moment>) -> Vec<Entry> {
+    pub(super) fn entries_before(&self, end: Option<Moment>) -> &[Entry] {
+        let all = self.asked.entries.get_or_init(|| self.all_entries());
+        let before = end.map_or(all.len(), |end| all.partition_point(|entry| entry.at < end));
+        all.get(..before).unwrap_or_default()
+    }
+
+    fn all_entries(&self) -> Vec<Entry> {
         let Some(mqtt) = self.mqtt() else { return Vec::new() };
         let (first, last) = (mqtt.log.first(), mqtt.log.last());
         let overlap = first.last().map(|entry| entry.at);
@@ -123,14 +129,17 @@ impl<'a> Case<'a> {
                 at: packet.began,
             }
         });
-        let all = first.iter().chain(rest).copied().chain(begun);
-        let mut entries: Vec<Entry> = all.filter(|entry| end.is_none_or(|end| entry.at < end)).collect();
+        let mut entries: Vec<Entry> = first.iter().chain(rest).copied().chain(begun).collect();
         entries.sort_by_key(|entry| entry.at);
         entries
     }
 
     /// The server's close that is its only answer to what the client said last; in a session that had begun.
-    pub(super) fn close_as_answer(&self) -> Option<Answered> {
+    pub(super) fn close_as_answer(&self) -> Option<&Answered> {
+        self.asked.close_as_answer.get_or_init(|| self.find_close_as_answer()).as_ref()
+    }
+
+    fn find_close_as_answer(&self) -> Option<Answered> {
         let closed = self.server_closed().filter(|_| self.was_connected())?;
         let mqtt = self.mqtt()?;
         let connected = mqtt.connack_at?;
@@ -163,7 +172,7 @@ impl<'a> Case<'a> {
             count: burst.len().max(1),
             bytes,
             is_one_packet: is_cut && lengths.first().is_none_or(|length| *length >= 1024),
-            is_stream: burst.len() > STREAM && !is_cut || is_never_answered(&entries, &last),
+            is_stream: burst.len() > STREAM && !is_cut || is_never_answered(entries, &last),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Where "slow", "lossy" and "soon" begin. Each can be set in the configuration file, times in seconds.
 
+use super::Budget;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub struct Thresholds {
     /// A SYN without an answer for so long makes the connection stuck.
     #[serde(deserialize_with = "seconds")]
     pub stuck: Duration,
+    /// A phase that takes longer than this is `budget-exceeded`; for example { tls-authentication = 0.5, total = 3 }.
+    pub budget: Budget,
 }
 
 impl Default for Thresholds {
@@ -90,6 +93,7 @@ impl Default for Thresholds {
             throttled_connects: 10,
             takeover: Duration::from_secs(1),
             stuck: Duration::from_secs(7),
+            budget: Budget::default(),
         }
     }
 }

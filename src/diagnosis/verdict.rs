@@ -1,6 +1,7 @@
 //! From findings to one verdict: what explains what, what a hole in the capture forbids, and the sentence on top.
 
-use super::{CaptureState, Finding, Rule, Severity, headline};
+use super::headline::{self, Gist};
+use super::{CaptureState, Finding, Rule, Severity};
 use crate::connection::Record;
 use crate::evidence::Confidence;
 use crate::timeline::{Phase, Rung};
@@ -63,11 +64,10 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The phase in which it stopped; none unless it failed.
     pub stopped_in: Option<Phase>,
-    /// One sentence.
-    pub headline: String,
     /// The findings that are left, the cause first where there is one.
     pub findings: Vec<Judged>,
     has_cause: bool,
+    gist: Gist,
 }
 
 impl Verdict {
@@ -95,8 +95,13 @@ impl Verdict {
         };
         let stopped_in =
             (outcome == Outcome::Failed).then(|| stopped_in(record, found.first().filter(|_| has_cause))).flatten();
-        let headline = headline::headline(record, outcome, stopped_in, found.first().filter(|_| has_cause));
-        Self { outcome, stopped_in, headline, findings: found, has_cause }
+        Self { outcome, stopped_in, findings: found, has_cause, gist: Gist::of(record) }
+    }
+
+    /// One sentence that says it all.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        headline::headline(&self.gist, self.outcome, self.stopped_in, self.cause())
     }
 
     /// The finding that explains the outcome.

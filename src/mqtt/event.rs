@@ -11,7 +11,7 @@ pub enum Event {
     /// A packet that was read.
     Packet(Packet),
     /// A packet that had begun when its side ended.
-    Incomplete(Incomplete),
+    Incomplete(Box<Incomplete>),
     /// What an encrypted record must be, by its length, place and time.
     Inferred(Inference),
     /// Bytes that are not the packet that they should be.

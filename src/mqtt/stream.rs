@@ -69,7 +69,7 @@ impl Stream {
         let Some(packet) = self.framer.open().map(|(frame, came)| incomplete(&frame, came)) else { return };
         let seen = Seen { began: packet.began, ended: at, by: side, basis: Basis::Observed };
         session.facts.incomplete[side] = Some(packet.clone());
-        sink.event(seen, Event::Incomplete(packet));
+        sink.event(seen, Event::Incomplete(Box::new(packet)));
         self.framer.reset();
     }
 

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use zeroize::Zeroizing;
 
 /// One configuration for all devices of a run.
 pub(super) fn client_config(options: &Options) -> Result<ClientConfig, PublishError> {
@@ -66,7 +67,15 @@ impl KeyLogFile {
 
 impl KeyLog for KeyLogFile {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
+        // Room for all of it at once: growing would leave copies of the secret behind.
+        let length = label.len() + 2 * (client_random.len() + secret.len()) + 3;
+        let mut line = Zeroizing::new(String::with_capacity(length));
+        line.push_str(label);
+        for bytes in [client_random, secret] {
+            line.push(' ');
+            push_hex(bytes, &mut line);
+        }
+        line.push('\n');
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(line.as_bytes()) {
             tracing::warn!(%error, "cannot write the key log");
@@ -74,10 +83,9 @@ impl KeyLog for KeyLogFile {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
+fn push_hex(bytes: &[u8], text: &mut String) {
+    for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
-        text
-    })
+    }
 }

@@ -36,7 +36,7 @@ fn push_escaped(shown: &mut String, character: char) {
 }
 
 /// What a terminal, a browser or an editor acts upon in place of showing it.
-const fn must_be_escaped(character: char) -> bool {
+pub(super) const fn must_be_escaped(character: char) -> bool {
     matches!(character,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'    // C0, DEL, C1 (0x9b alone begins a terminal's escape sequence)
         | '\u{ad}'                           // soft hyphen

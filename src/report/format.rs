@@ -1,6 +1,6 @@
 //! What every format of the report can do.
 
-use super::model::{Capture, Connection, Event, Glance, Group, Summary};
+use super::model::{Capture, Connection, Event, Expectation, Glance, Group, Summary};
 use std::io::{self, Write};
 
 /// A format, as a stream: `begin` once, `connection` for each, `finish` once.
@@ -45,6 +45,11 @@ pub trait Format {
     fn provisional(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
         let _ = (connection, out);
         Ok(())
+    }
+
+    /// Takes what came of the expectations, once, before [`Self::finish`], which is to tell it; not called where there were none.
+    fn judged(&mut self, expectations: &[Expectation]) {
+        let _ = expectations;
     }
 
     /// Writes what was kept, and what is said of the whole.

@@ -1,10 +1,13 @@
 //! The report as JSON, in one object or in lines, and its schema.
 
+use super::escape::must_be_escaped;
 use super::format::Format;
-use super::model::{Capture, Connection, Group, Report, SchemaId, Summary};
+use super::model::{Capture, Connection, Expectation, Group, Report, SchemaId, Summary};
 use super::spool::Spool;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
 /// `json`: one object, one line a connection, so that the whole is valid JSON and yet can be read with grep and diff.
@@ -12,6 +15,7 @@ use std::io::{self, Write};
 #[derive(Debug, Default)]
 pub struct Json {
     connections: Spool,
+    expectations: Vec<Expectation>,
 }
 
 impl Format for Json {
@@ -21,6 +25,10 @@ impl Format for Json {
 
     fn connection(&mut self, connection: &Connection, _: &mut dyn Write) -> io::Result<()> {
         self.connections.add(connection.ordinal, |bytes| write_value(connection, bytes))
+    }
+
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
     }
 
     fn finish(
@@ -45,13 +53,19 @@ impl Format for Json {
         })?;
         out.write_all(b"],\n\"groups\":")?;
         write_value(&groups, out)?;
+        if !self.expectations.is_empty() {
+            out.write_all(b",\n\"expectations\":")?;
+            write_value(&self.expectations, out)?;
+        }
         out.write_all(b"}\n")
     }
 }
 
 /// `jsonl`: one line a connection, in the order of their ends, then one line with everything else.
 #[derive(Debug, Default)]
-pub struct JsonLines;
+pub struct JsonLines {
+    expectations: Vec<Expectation>,
+}
 
 impl Format for JsonLines {
     fn begin(&mut self, _: &mut dyn Write) -> io::Result<()> {
@@ -61,6 +75,10 @@ impl Format for JsonLines {
     fn connection(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
         write_value(connection, out)?;
         out.write_all(b"\n")
+    }
+
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
     }
 
     fn finish(
@@ -76,8 +94,11 @@ impl Format for JsonLines {
             capture: &'a Capture,
             summary: &'a Summary,
             groups: &'a [Group],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            expectations: &'a [Expectation],
         }
-        write_value(&LastLine { schema: SchemaId::V1, capture, summary, groups }, out)?;
+        let expectations = &self.expectations;
+        write_value(&LastLine { schema: SchemaId::V1, capture, summary, groups, expectations }, out)?;
         out.write_all(b"\n")
     }
 }
@@ -91,5 +112,24 @@ pub fn schema() -> serde_json::Value {
 }
 
 fn write_value<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(out, value).map_err(io::Error::from)
+    value.serialize(&mut Serializer::with_formatter(out, Harmless)).map_err(io::Error::from)
+}
+
+/// Compact JSON that may be printed on a terminal: what a stranger wrote to move its cursor or to turn the direction of
+/// writing is written as `\u009b`, which is the same to whoever parses it. JSON itself escapes only what is below U+0020.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((place, character)) = rest.char_indices().find(|(_, character)| must_be_escaped(*character)) {
+            let (clean, from) = rest.split_at(place);
+            out.write_all(clean.as_bytes())?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = from.get(character.len_utf8()..).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
 }

@@ -1,4 +1,4 @@
-//! Reports: in come finished connections, out go text and JSON for people and programs.
+//! Reports: in come finished connections, out go text, JSON and a page, for people and programs.
 //!
 //! [`model`] is the contract; a [`Format`] renders it while connections are still coming, so that memory does not grow with
 //! the capture. Nothing here judges: what a report says was decided before.
@@ -6,13 +6,28 @@
 pub mod build;
 mod escape;
 mod format;
+mod github;
+pub mod html;
 mod json;
+mod junit;
+mod markdown;
 pub mod model;
+pub(crate) mod phrases;
 mod spool;
+pub mod teach;
 mod text;
 pub mod units;
+mod worst;
+
+pub(crate) use worst::badness;
 
 pub use escape::escape;
 pub use format::Format;
+pub use github::Github;
+pub(crate) use github::workflow_command;
+pub use html::Html;
 pub use json::{Json, JsonLines, schema};
-pub use text::{Glyphs, Pace, Teach, Text, TextOptions};
+pub use junit::{Degraded, Junit};
+pub use markdown::Markdown;
+pub(crate) use markdown::mark;
+pub use text::{Glyphs, Pace, Text, TextOptions};

@@ -7,6 +7,9 @@ use std::fmt;
 /// So many letters are kept; what comes later is not shown.
 const LETTERS_MAX: usize = 64;
 
+/// As many as most connections have: room for them is made at once.
+const USUAL: usize = 16;
+
 /// The letters of Zeek's conn.log: capital ones are the client's.
 ///
 /// s SYN · h SYN with ACK · a pure ACK · d data · f FIN · r RST · g gap · t retransmitted data · w zero window · i FIN with RST ·
@@ -53,6 +56,9 @@ impl History {
     }
 
     fn push(&mut self, letter: u8) {
+        if self.letters.capacity() == 0 {
+            self.letters.reserve_exact(USUAL);
+        }
         if self.letters.len() < LETTERS_MAX {
             self.letters.push(letter);
         }

@@ -5,9 +5,8 @@
 
 use super::fingerprint::hex;
 use super::hello::printable;
-use hashbrown::HashMap;
+use super::interned::Interned;
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -152,53 +151,36 @@ impl fmt::Display for Certificate {
 
 /// Certificates that were seen before: each is parsed once and shared. Bounded: the oldest leaves first.
 #[derive(Debug)]
-pub struct CertificateStore {
-    known: HashMap<[u8; 32], Arc<Certificate>, foldhash::fast::RandomState>,
-    order: VecDeque<[u8; 32]>,
-    capacity: usize,
-    evicted: u64,
-}
+pub struct CertificateStore(Interned<Certificate>);
 
 impl CertificateStore {
     /// A store for at most `capacity` certificates.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { known: HashMap::default(), order: VecDeque::new(), capacity: capacity.max(1), evicted: 0 }
+        Self(Interned::new(capacity))
     }
 
     /// The certificate with these DER bytes, parsed now or earlier.
     pub fn intern(&mut self, der: &[u8]) -> Arc<Certificate> {
-        let key: [u8; 32] = Sha256::digest(der).into();
-        if let Some(known) = self.known.get(&key) {
-            return Arc::clone(known);
-        }
-        while self.order.len() >= self.capacity {
-            let Some(oldest) = self.order.pop_front() else { break };
-            self.known.remove(&oldest);
-            self.evicted += 1;
-        }
-        let certificate = Arc::new(Certificate::parse(der));
-        self.order.push_back(key);
-        self.known.insert(key, Arc::clone(&certificate));
-        certificate
+        self.0.find(der).unwrap_or_else(|| self.0.keep(der, Certificate::parse(der)))
     }
 
     /// How many certificates are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.0.len()
     }
 
     /// Whether none is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.0.len() == 0
     }
 
     /// How many had to leave; such a one is parsed anew when it comes again.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
-        self.evicted
+        self.0.evicted()
     }
 }
 

@@ -3,14 +3,16 @@
 //! RFC 8701) are set aside; lists are cut at a limit, so that a hello of a megabyte stays small.
 
 use super::bytes::{Reader, u16_list};
-use super::codes::{NamedGroup, SignatureScheme, Version, is_grease};
-use super::fingerprint;
+use super::codes::{NamedGroup, Version, is_grease};
+use super::offer::{Offer, Offered, Offers};
 use super::suite::CipherSuite;
+use smallvec::SmallVec;
 use std::fmt;
-use tls_parser::{TlsClientHelloContents, parse_tls_handshake_client_hello, parse_tls_handshake_server_hello};
+use std::sync::Arc;
+use tls_parser::parse_tls_handshake_server_hello;
 
 /// The longest list that is kept of a hello: more is no offer but an attack.
-const MAX_LIST: usize = 256;
+pub(super) const MAX_LIST: usize = 256;
 /// The random by which a ServerHello is a HelloRetryRequest: SHA-256 of "HelloRetryRequest" (RFC 8446, 4.1.3).
 const HELLO_RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11,
@@ -38,81 +40,51 @@ pub(super) mod extension {
     pub(in super::super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
-/// What a client offers.
-#[expect(clippy::struct_excessive_bools, reason = "each is an extension that is there or is not")]
+/// What a client says first: what it offers, and what is of this connection alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello {
     /// The length of the message with its header, in bytes.
     pub length: u32,
-    /// The version in the hello itself; TLS 1.3 always says 1.2 here.
-    pub legacy_version: Version,
-    /// All versions that are offered, best first as the client wrote them.
-    pub versions: Vec<Version>,
     /// The random: the key to a key log.
     pub random: [u8; 32],
     /// The session id, at most 32 bytes; in TLS 1.3 a mere disguise.
-    pub session_id: Vec<u8>,
-    /// The offered cipher suites.
-    pub ciphers: Vec<CipherSuite>,
-    /// The types of the extensions, in their order.
-    pub extensions: Vec<u16>,
+    pub session_id: SessionId,
     /// The name of the server (SNI, RFC 6066, 3).
-    pub server_name: Option<String>,
-    /// The offered application protocols (RFC 7301).
-    pub alpn: Vec<String>,
-    /// The offered groups.
-    pub groups: Vec<NamedGroup>,
-    /// The groups for which a key share came along.
-    pub key_shares: Vec<NamedGroup>,
-    /// The accepted signatures.
-    pub signature_schemes: Vec<SignatureScheme>,
+    pub server_name: Option<Box<str>>,
     /// The length of the session ticket that is offered (TLS 1.2, RFC 5077); 0: none, but one is wanted.
     pub session_ticket: Option<u16>,
-    /// Whether a pre-shared key is offered: in TLS 1.3 mostly a session to resume.
-    pub pre_shared_key: bool,
-    /// Whether data follows at once, before the server's answer (RFC 8446, 4.2.10).
-    pub early_data: bool,
-    /// Whether the true hello is encrypted inside of this one, or pretends to be.
-    pub encrypted_client_hello: bool,
-    /// RFC 7627.
-    pub extended_master_secret: bool,
-    /// RFC 7366.
-    pub encrypt_then_mac: bool,
-    /// RFC 8446, 4.2.6.
-    pub post_handshake_auth: bool,
-    /// The code of the longest record that the client can take: 1 to 4 for 2^9 to 2^12 bytes (RFC 6066, 4).
-    pub max_fragment_length: Option<u8>,
-    /// The longest record that the client can take, in bytes (RFC 8449).
-    pub record_size_limit: Option<u16>,
-    /// Whether placeholders were sent (RFC 8701).
-    pub grease: bool,
-    /// MD5 of the JA3 string, in hex; empty for a hello of SSL 2.0.
-    pub ja3: String,
-    /// The JA4 fingerprint; empty for a hello of SSL 2.0.
-    pub ja4: String,
+    /// What it offers, as others with the same library and settings do.
+    pub offer: Arc<Offer>,
 }
+
+/// A session id: at most 32 bytes (RFC 5246, 7.4.1.2).
+pub type SessionId = SmallVec<[u8; 32]>;
 
 impl ClientHello {
     /// Reads the body of a ClientHello.
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let (_, contents) = parse_tls_handshake_client_hello(body).ok()?;
+    pub(super) fn parse(body: &[u8], offers: &mut Offers) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let legacy_version = Version(reader.u16()?);
+        let random = reader.array()?;
+        let session_id = reader.vec8().filter(|id| id.len() <= 32)?;
+        let ciphers = reader.vec16().filter(|list| list.len().is_multiple_of(2))?;
+        reader.vec8()?;
+        let extensions = reader.vec16().unwrap_or_default();
         let mut hello = Self {
             length: message_len(body),
-            legacy_version: Version(contents.version.0),
-            random: contents.random.try_into().unwrap_or_default(),
-            session_id: contents.session_id.unwrap_or_default().to_vec(),
-            ciphers: real(contents.ciphers.iter().map(|cipher| cipher.0)).map(CipherSuite).collect(),
-            grease: contents.ciphers.iter().any(|cipher| is_grease(cipher.0)),
+            random,
+            session_id: SessionId::from_slice(session_id),
+            offer: offers.find_or_read(Offered { legacy_version, ciphers, extensions }),
             ..Self::default()
         };
-        let mut reader = Reader::new(contents.ext.unwrap_or_default());
+        let mut reader = Reader::new(extensions);
         while let Some((kind, data)) = next_extension(&mut reader) {
-            hello.read_extension(kind, data);
+            match kind {
+                extension::SERVER_NAME => hello.server_name = server_name(&mut Reader::new(data)),
+                extension::SESSION_TICKET => hello.session_ticket = u16::try_from(data.len()).ok(),
+                _ => {}
+            }
         }
-        if hello.versions.is_empty() {
-            hello.versions.push(hello.legacy_version);
-        }
-        hello.fingerprint(&contents);
         Some(hello)
     }
 
@@ -123,68 +95,20 @@ impl ClientHello {
         let version = Version(reader.u16()?);
         let (ciphers_len, _session_id_len, _challenge_len) = (reader.u16()?, reader.u16()?, reader.u16()?);
         let kinds = reader.take(usize::from(ciphers_len))?.as_chunks::<3>().0;
-        // Only the kinds that begin with a zero are suites of SSL 3.0 and TLS.
-        let ciphers = kinds.iter().filter(|[first, ..]| *first == 0);
-        Some(Self {
-            length: u32::try_from(message.len()).unwrap_or(u32::MAX),
-            legacy_version: version,
-            versions: vec![version],
-            ciphers: ciphers
-                .take(MAX_LIST)
-                .map(|[_, high, low]| CipherSuite(u16::from_be_bytes([*high, *low])))
-                .collect(),
-            ..Self::default()
-        })
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        Some(Self { length, offer: Arc::new(Offer::of_ssl_v2(version, kinds)), ..Self::default() })
     }
 
     /// Whether the offer includes TLS 1.3.
     #[must_use]
     pub fn offers_tls13(&self) -> bool {
-        self.versions.contains(&Version::TLS_1_3)
+        self.offer.versions.contains(&Version::TLS_1_3)
     }
 
     /// The best version that is offered: the highest one.
     #[must_use]
     pub fn best_version(&self) -> Version {
-        self.versions.iter().copied().max().unwrap_or(self.legacy_version)
-    }
-
-    fn fingerprint(&mut self, contents: &TlsClientHelloContents<'_>) {
-        let ciphers: Vec<u16> = contents.ciphers.iter().map(|cipher| cipher.0).collect();
-        let extensions = contents.ext.unwrap_or_default();
-        self.ja3 = fingerprint::ja3(contents.version.0, &ciphers, extensions).1;
-        self.ja4 = fingerprint::ja4(contents.version.0, &ciphers, extensions);
-    }
-
-    fn read_extension(&mut self, kind: u16, data: &[u8]) {
-        if is_grease(kind) {
-            self.grease = true;
-            return;
-        }
-        if self.extensions.len() < MAX_LIST {
-            self.extensions.push(kind);
-        }
-        let mut reader = Reader::new(data);
-        match kind {
-            extension::SERVER_NAME => self.server_name = server_name(&mut reader),
-            extension::ALPN => self.alpn = protocol_names(&mut reader),
-            extension::SUPPORTED_GROUPS => self.groups = numbers(reader.vec16()).map(NamedGroup).collect(),
-            extension::SIGNATURE_ALGORITHMS => {
-                self.signature_schemes = numbers(reader.vec16()).map(SignatureScheme).collect();
-            }
-            extension::SUPPORTED_VERSIONS => self.versions = numbers(reader.vec8()).map(Version).collect(),
-            extension::KEY_SHARE => self.key_shares = real(key_share_groups(&mut reader)).map(NamedGroup).collect(),
-            extension::SESSION_TICKET => self.session_ticket = u16::try_from(data.len()).ok(),
-            extension::PRE_SHARED_KEY => self.pre_shared_key = true,
-            extension::EARLY_DATA => self.early_data = true,
-            extension::ENCRYPTED_CLIENT_HELLO => self.encrypted_client_hello = true,
-            extension::EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
-            extension::ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
-            extension::POST_HANDSHAKE_AUTH => self.post_handshake_auth = true,
-            extension::MAX_FRAGMENT_LENGTH => self.max_fragment_length = reader.u8(),
-            extension::RECORD_SIZE_LIMIT => self.record_size_limit = reader.u16(),
-            _ => {}
-        }
+        self.offer.versions.iter().copied().max().unwrap_or(self.offer.legacy_version)
     }
 }
 
@@ -196,14 +120,14 @@ impl fmt::Display for ClientHello {
             Some(name) => write!(f, ", SNI {name}")?,
             None => f.write_str(", no SNI")?,
         }
-        if !self.alpn.is_empty() {
-            write!(f, ", ALPN {}", self.alpn.join(" "))?;
+        if !self.offer.alpn.is_empty() {
+            write!(f, ", ALPN {}", self.offer.alpn.join(" "))?;
         }
-        write!(f, ", {} ciphers", self.ciphers.len())?;
-        if self.pre_shared_key || self.session_ticket.is_some_and(|length| length > 0) {
+        write!(f, ", {} ciphers", self.offer.ciphers.len())?;
+        if self.offer.pre_shared_key || self.session_ticket.is_some_and(|length| length > 0) {
             f.write_str(", wants to resume")?;
         }
-        if self.early_data {
+        if self.offer.early_data {
             f.write_str(", early data")?;
         }
         write!(f, ", {} bytes", Grouped(self.length))
@@ -223,7 +147,7 @@ pub struct ServerHello {
     /// Whether this is a HelloRetryRequest: the client is to begin again with another group or cookie.
     pub is_retry: bool,
     /// The session id; in TLS 1.3 an echo of the client's.
-    pub session_id: Vec<u8>,
+    pub session_id: SessionId,
     /// The cipher suite.
     pub cipher: CipherSuite,
     /// The group of the key share; in a HelloRetryRequest the one that is wanted.
@@ -239,7 +163,7 @@ pub struct ServerHello {
     /// RFC 7366.
     pub encrypt_then_mac: bool,
     /// The types of the extensions, in their order.
-    pub extensions: Vec<u16>,
+    pub extensions: SmallVec<[u16; 8]>,
 }
 
 impl ServerHello {
@@ -252,7 +176,7 @@ impl ServerHello {
             version: Version(contents.version.0),
             random,
             is_retry: random == HELLO_RETRY_RANDOM,
-            session_id: contents.session_id.unwrap_or_default().to_vec(),
+            session_id: SessionId::from_slice(contents.session_id.unwrap_or_default()),
             cipher: CipherSuite(contents.cipher.0),
             group: None,
             alpn: None,
@@ -260,7 +184,7 @@ impl ServerHello {
             session_ticket: false,
             extended_master_secret: false,
             encrypt_then_mac: false,
-            extensions: Vec::new(),
+            extensions: SmallVec::new(),
         };
         let mut reader = Reader::new(contents.ext.unwrap_or_default());
         while let Some((kind, data)) = next_extension(&mut reader) {
@@ -327,30 +251,27 @@ pub(super) fn numbers(list: Option<&[u8]>) -> impl Iterator<Item = u16> + '_ {
     real(u16_list(list.unwrap_or_default()))
 }
 
-fn real(values: impl Iterator<Item = u16>) -> impl Iterator<Item = u16> {
+/// The numbers of a list but for the placeholders in it.
+pub(super) fn real(values: impl Iterator<Item = u16>) -> impl Iterator<Item = u16> {
     values.filter(|value| !is_grease(*value)).take(MAX_LIST)
 }
 
-fn server_name(reader: &mut Reader<'_>) -> Option<String> {
+fn server_name(reader: &mut Reader<'_>) -> Option<Box<str>> {
     let mut list = Reader::new(reader.vec16()?);
     loop {
         let (kind, name) = (list.u8()?, list.vec16()?);
         if kind == 0 {
-            return Some(printable(name));
+            return Some(printable(name).into_boxed_str());
         }
     }
 }
 
-fn key_share_groups<'a>(reader: &mut Reader<'a>) -> impl Iterator<Item = u16> + 'a {
-    let mut list = Reader::new(reader.vec16().unwrap_or_default());
-    std::iter::from_fn(move || {
-        let group = list.u16()?;
-        list.vec16().map(|_| group)
-    })
-}
-
 /// Text from the wire for people: what is not printable is escaped, and no text is endless.
 pub(super) fn printable(bytes: &[u8]) -> String {
+    // Nearly every name.
+    if bytes.len() <= 256 && bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return bytes.iter().copied().map(char::from).collect();
+    }
     String::from_utf8_lossy(bytes).chars().take(256).flat_map(escape_control).collect()
 }
 

@@ -8,6 +8,9 @@ use std::fmt;
 /// Zeek stops there too.
 const MAX_LEN: usize = 100;
 
+/// As many as most connections have: room for them is made at once.
+const USUAL: usize = 24;
+
 /// `CsxkrnXGYIFift…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(String);
@@ -26,6 +29,9 @@ impl History {
     }
 
     pub(super) fn push(&mut self, by: Side, letter: char) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(USUAL);
+        }
         if self.0.len() < MAX_LEN {
             self.0.push(match by {
                 Side::Client => letter,

@@ -10,7 +10,6 @@
 //! ```
 
 pub mod alert;
-mod bytes;
 pub mod certificate;
 pub mod codes;
 pub mod decrypt;
@@ -22,8 +21,11 @@ mod handshake;
 pub mod hello;
 mod history;
 mod infer;
+mod interned;
 pub mod keylog;
+mod known;
 pub mod message;
+mod offer;
 mod record;
 mod session;
 pub mod suite;
@@ -39,10 +41,13 @@ pub use foreign::Foreign;
 pub use hello::{ClientHello, ServerHello};
 pub use history::History;
 pub use infer::{Inference, Reading};
+pub use known::Known;
 pub use message::{CertificateRequest, Chain, ServerKeyExchange};
+pub use offer::Offer;
 pub use record::PartialRecord;
 pub use suite::CipherSuite;
 
+use crate::bytes;
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::stream::{Chunk, Moment};
@@ -81,8 +86,8 @@ pub struct PlaintextLen {
 /// What connections share while they are tracked.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// Certificates that were seen before.
-    pub certificates: &'a mut CertificateStore,
+    /// What was seen before.
+    pub known: &'a mut Known,
     /// The secrets that somebody gave: those of a live connection may come after its first encrypted records.
     pub key_log: Option<&'a KeyLog>,
     /// Room for one decrypted record; what it holds between calls does not matter.

@@ -1,9 +1,12 @@
 //! The report as users and programs get it: JSON that keeps its schema, text that keeps its layout and its terminal.
 
+#[path = "../captures/mod.rs"]
+mod captures;
+mod for_ci;
 mod samples;
 
-use iotcap::report::model::{Capture, Connection, Group, Outcome, Report, Summary};
-use iotcap::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions, schema};
+use iotcap::report::model::{Capture, Connection, Group, Outcome, PhaseName, Report, Summary};
+use iotcap::report::{Format, Glyphs, Html, Json, JsonLines, Pace, Text, TextOptions, schema, teach};
 use serde_json::Value;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
@@ -141,7 +144,7 @@ mod json {
     #[test]
     fn lines_hold_one_connection_each_and_the_whole_comes_last() {
         let connections = samples();
-        let lines = render_whole(&mut JsonLines, &samples::capture(), &connections, &[samples::takeover()]);
+        let lines = render_whole(&mut JsonLines::default(), &samples::capture(), &connections, &[samples::takeover()]);
         let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), connections.len() + 1);
         assert_eq!(lines[0]["id"], "1");
@@ -178,7 +181,7 @@ mod in_text {
         glyphs: Glyphs::Unicode,
         verbose: false,
         events: false,
-        teach: None,
+        teach: false,
         limit: 50,
         pace: Pace::AtEnd,
     };
@@ -256,7 +259,7 @@ mod in_text {
     #[test]
     fn an_event_is_told_as_it_happens() {
         let mut out = Vec::new();
-        let live = Text::new(TextOptions { pace: Pace::AtOnce, events: true, ..DEFAULT });
+        let mut live = Text::new(TextOptions { pace: Pace::AtOnce, events: true, ..DEFAULT });
         let connection = samples::inferred_refusal();
         for event in &connection.events[3..5] {
             live.event("192.0.2.10:36661", event, &mut out).unwrap();
@@ -283,8 +286,14 @@ mod in_text {
 
     #[test]
     fn every_event_can_have_its_lesson() {
-        let options = TextOptions { teach: Some(|event| (event.kind == "syn").then_some("It knocks.")), ..DEFAULT };
-        assert_eq!(text(options, &[samples::refused()]).matches("It knocks.").count(), 1);
+        let told = text(TextOptions { teach: true, width: 1000, ..DEFAULT }, &[samples::refused()]);
+        for event in &samples::refused().events {
+            let lesson = teach::event(event.layer, &event.kind).unwrap();
+            let taught = format!("{} ({})", lesson.sentence, lesson.section);
+            assert_eq!(told.matches(&taught).count(), 1, "{}: told once, where it first comes up", event.kind);
+        }
+        let lesson = teach::phase(PhaseName::TlsAuthentication);
+        assert!(told.contains(&format!("tls-authentication: {}", lesson.sentence)), "{told}");
     }
 
     #[test]
@@ -339,5 +348,45 @@ mod in_text {
             told.contains("5 connections · ✔ 1 ok · ▲ 1 degraded · ✘ 1 failed · ○ 1 open · ? 1 inconclusive"),
             "{told}"
         );
+    }
+}
+
+/// What a browser makes of it is for tests/html to say.
+mod in_html {
+    use super::*;
+
+    fn page(connections: &[Connection]) -> String {
+        render_whole(&mut Html::default(), &samples::damaged_capture(), connections, &[samples::takeover()])
+    }
+
+    #[test]
+    fn the_page_holds_its_frame_and_its_data() {
+        let page = page(&[samples::stuck_syn()]);
+        let (_, page) = page.split_once("</style>").expect("a style");
+        let (page, _) = page.rsplit_once("<script>").expect("a script");
+        insta::assert_snapshot!(page);
+    }
+
+    #[test]
+    fn connections_stand_in_the_order_of_their_first_frames() {
+        let data = |page: &str, id: &str| {
+            let (_, block) = page.split_once(&format!("id=\"{id}\">")).expect("a block");
+            serde_json::from_str::<Value>(block.split_once("</script>").expect("its end").0).expect("JSON")
+        };
+        let page = page(&[samples::stuck_syn(), samples::refused(), samples::open_and_decrypted()]);
+        let rows = data(&page, "rows");
+        let ids: Vec<_> = rows.as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id")).collect();
+        assert_eq!(ids, ["1", "7", "40"]);
+        assert_eq!(data(&page, "data-7")["mqtt"]["client_id"], "sensor-7", "the contract's own connection");
+        assert!(data(&page, "learn")["findings"]["syn-unanswered"]["means"].is_string());
+    }
+
+    #[test]
+    fn no_capture_makes_a_page_that_runs_anything_else() {
+        let page = page(&samples());
+        let policy = "content=\"default-src 'none'; style-src 'sha256-";
+        assert!(page.contains(policy), "the browser shall not even have to ask");
+        assert_eq!(page.matches("<script>").count(), 1);
+        assert!(!page.contains(" src=") && !page.contains("href=\"http"));
     }
 }

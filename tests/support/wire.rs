@@ -231,12 +231,20 @@ pub(crate) struct Hello {
     alpn: Option<String>,
     ciphers: Vec<u16>,
     tls13: bool,
+    encrypt_then_mac: bool,
     padding: usize,
 }
 
-/// A ClientHello of TLS 1.2 without a name.
+/// A ClientHello of TLS 1.2 without a name; it offers encrypt-then-MAC, as OpenSSL does.
 pub(crate) fn hello() -> Hello {
-    Hello { name: None, alpn: None, ciphers: vec![0x1301, 0xc02f, 0xc013], tls13: false, padding: 0 }
+    Hello {
+        name: None,
+        alpn: None,
+        ciphers: vec![0x1301, 0xc02f, 0xc013],
+        tls13: false,
+        encrypt_then_mac: true,
+        padding: 0,
+    }
 }
 
 impl Hello {
@@ -260,6 +268,12 @@ impl Hello {
         self
     }
 
+    /// As Go's library does.
+    pub(crate) fn without_encrypt_then_mac(mut self) -> Self {
+        self.encrypt_then_mac = false;
+        self
+    }
+
     pub(crate) fn padded(mut self, bytes: usize) -> Self {
         self.padding = bytes;
         self
@@ -275,6 +289,9 @@ pub(crate) fn client_hello(hello: &Hello) -> Vec<u8> {
     }
     add(10, &vec16(&[0, 29, 0, 23]));
     add(13, &vec16(&[4, 3, 8, 4, 4, 1]));
+    if hello.encrypt_then_mac {
+        add(22, &[]);
+    }
     if let Some(protocol) = &hello.alpn {
         add(16, &vec16(&vec8(protocol.as_bytes())));
     }

@@ -49,7 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn offers_mqtt(hello: &ClientHello) -> bool {
-    hello.alpn.iter().any(|name| name.contains("mqtt"))
+    hello.offer.alpn.iter().any(|name| name.contains("mqtt"))
 }
 
 /// The handshake fails; the server says why, or is known for it.
@@ -60,7 +60,7 @@ fn refused(case: &Case<'_>, hello: &ClientHello) -> Option<Finding> {
         && case.record.endpoints.server.port == HTTPS
         && case.service == Some(Service::AwsIotCore)
         && hello.server_name.is_some();
-    if !hello.alpn.is_empty() || !(says_so || known_for_it) {
+    if !hello.offer.alpn.is_empty() || !(says_so || known_for_it) {
         return None;
     }
     let confidence = if says_so { refusal.confidence() } else { Confidence::Possible };
@@ -86,7 +86,11 @@ fn unanswered(case: &Case<'_>, hello: &ClientHello) -> Option<Finding> {
         return None;
     }
     let confidence = if case.service == Some(Service::AwsIotCore) { Confidence::Likely } else { Confidence::Possible };
-    let alpn = if hello.alpn.is_empty() { "no ALPN".to_owned() } else { format!("ALPN {}", hello.alpn.join(", ")) };
+    let alpn = if hello.offer.alpn.is_empty() {
+        "no ALPN".to_owned()
+    } else {
+        format!("ALPN {}", hello.offer.alpn.join(", "))
+    };
     let message = format!("no answer to the first record on port 443 in {}, with {alpn}", shown(waited));
     let finding = Finding::new(confidence, sent.at, message).with_frame(end).rests_on_absence();
     Some(finding.or_else("the broker hung or refused the CONNECT").stopped_in(Phase::MqttConnect))

@@ -41,8 +41,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let refusal = case.refusal()?;
-    let hello = case.hello().filter(|hello| !hello.alpn.is_empty())?;
-    let (offered, frame) = (hello.alpn.join(", "), refusal.at.frame);
+    let hello = case.hello().filter(|hello| !hello.offer.alpn.is_empty())?;
+    let (offered, frame) = (hello.offer.alpn.join(", "), refusal.at.frame);
     let finding = match (refusal.sign, refusal.by) {
         (Sign::Alert(alert), by) if alert == AlertDescription::NO_APPLICATION_PROTOCOL => {
             let message = match by {

@@ -74,8 +74,13 @@ pub(super) fn explains(case: &Case<'_>, refusal: &Refusal) -> bool {
     let Some(leaf) = case.server_certificate() else { return false };
     let Some(chain) = case.tls().and_then(|tls| tls.certificates.server.as_ref()) else { return false };
     let in_time = chain.iter().all(|one| one.error.is_some() || one.is_valid_at(case.now_secs()));
-    // bad_certificate says less: what else it is said of must be out of the question.
-    let nothing_else =
-        !leaf.is_self_issued && chain.len() > 1 && case.record.server_name().is_some_and(|name| leaf.covers(name));
+    // bad_certificate says less: what else it is said of must be out of the question. Some stacks (that of Go) call every
+    // certificate bad that they do not like; those that tell the reasons apart offer encrypt-then-MAC.
+    let tells_apart =
+        case.tls().and_then(|tls| tls.client_hello.as_ref()).is_some_and(|hello| hello.offer.encrypt_then_mac);
+    let nothing_else = tells_apart
+        && !leaf.is_self_issued
+        && chain.len() > 1
+        && case.record.server_name().is_some_and(|name| leaf.covers(name));
     in_time && (alert == AlertDescription::CERTIFICATE_EXPIRED || nothing_else)
 }

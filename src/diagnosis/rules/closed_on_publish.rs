@@ -61,7 +61,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let what = match &request {
         Request::Publish(topic, bytes) => format!("a PUBLISH to {topic:?} with {}", count(*bytes, "byte")),
         Request::Inferred(PacketType::PUBLISH) | Request::Unknown
-            if !super::closed_on_subscribe::may_be(case, &answer) =>
+            if !super::closed_on_subscribe::may_be(case, answer) =>
         {
             format!("a record of {}", count(answer.bytes, "byte"))
         }
@@ -71,7 +71,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if answer.is_stream && reason.is_none() && case.said_goodbye(Side::Server) {
         return None;
     }
-    Some(told(case, &answer, &what, matches!(request, Request::Publish(..))))
+    Some(told(case, answer, &what, matches!(request, Request::Publish(..))))
 }
 
 /// Topic Name invalid (MQTT 5.0, 2.4).

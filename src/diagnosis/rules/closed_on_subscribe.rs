@@ -59,12 +59,12 @@ fn closed(case: &Case<'_>) -> Option<Finding> {
     match case.request(&answer.last) {
         Request::Subscribe(filters) => {
             let what = format!("SUBSCRIBE {}", filters.join(", "));
-            Some(told(case, &answer, &what, true))
+            Some(told(case, answer, &what, true))
         }
         Request::Publish(..) | Request::Other(_) => None,
-        _ if may_be(case, &answer) => {
+        _ if may_be(case, answer) => {
             let what = format!("the first record behind CONNACK, of {}", count(answer.bytes, "byte"));
-            let finding = told(case, &answer, &what, false).at_most(Confidence::Possible);
+            let finding = told(case, answer, &what, false).at_most(Confidence::Possible);
             Some(finding.or_else("it was a PUBLISH to a topic that is not allowed"))
         }
         _ => None,

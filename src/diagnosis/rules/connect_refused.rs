@@ -5,7 +5,8 @@
 //!
 //! ## On the wire
 //! With keys: a CONNACK whose return code (3.1.1) or reason code (5.0) is not 0. Without: one small record of the server
-//! after CONNECT, then its close before it can have heard anything more of the client.
+//! after CONNECT, then its close before it can have heard anything more of the client; or, where DISCONNECT can be told
+//! from an alert (TLS 1.2), the client's close_notify at once behind that record, with nothing said in between.
 //!
 //! ## Likely causes
 //! 1. User name or password are wrong, or the token has expired (codes 4 and 5; 0x86, 0x87).
@@ -64,7 +65,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .because_of(reason.map(|reason| format!("the server says {reason:?}")));
         return Some(finding);
     }
-    by_sizes(case)
+    by_sizes(case).or_else(|| client_leaves_at_once(case))
 }
 
 /// Without keys: one small record, and the close behind it answers nothing else.
@@ -72,7 +73,7 @@ fn by_sizes(case: &Case<'_>) -> Option<Finding> {
     let mqtt = case.mqtt()?;
     let (asked, answer) = (mqtt.connect_at?, mqtt.connack_at?);
     let closed = case.server_closed()?;
-    let entries: Vec<_> = case.entries_before(None).into_iter().filter(|entry| entry.at <= closed.at).collect();
+    let entries: Vec<_> = case.entries_before(None).iter().filter(|entry| entry.at <= closed.at).collect();
     // Two bytes are the alert that goes with the close.
     let mut said = entries.iter().filter(|entry| entry.by == Side::Server && entry.len.max >= 4);
     let connack = said.next()?;
@@ -96,4 +97,33 @@ fn by_sizes(case: &Case<'_>) -> Option<Finding> {
     let headline = format!("the server refused CONNECT: a small record, and {} later its close", span(after));
     let finding = Finding::new(confidence, closed.at, message).with_frames([asked, answer]).headline(headline);
     Some(finding.because(format!("the record holds {} bytes of MQTT", connack.len.max)).rests_on_absence())
+}
+
+/// Without keys: a client that has connected has something to say, at least DISCONNECT.
+fn client_leaves_at_once(case: &Case<'_>) -> Option<Finding> {
+    let mqtt = case.mqtt().filter(|_| !case.reads_mqtt() && !case.record.may_have_missed_frames())?;
+    let (asked, answer) = (mqtt.connect_at?, mqtt.connack_at?);
+    let closed = case.client_closed()?;
+    // A program that ends in good order without DISCONNECT has been told to; one that was killed says no goodbye at all.
+    let said_goodbye = case.tls()?.alerts.iter().any(|alert| alert.by == Side::Client && alert.at > answer);
+    let entries = case.entries_before(None);
+    let [connect, connack] = &entries[..] else { return None };
+    let is_answered = connect.by == Side::Client && connack.by == Side::Server;
+    let is_small = connack.len.is_exact() && (4..=SMALL).contains(&connack.len.max);
+    let after = closed.at.at.since(answer.at);
+    if !said_goodbye || !is_answered || !is_small || after > AT_ONCE {
+        return None;
+    }
+    let message = format!(
+        "the client left {} after a record of the size of a CONNACK, without a word, not even DISCONNECT (frame {})",
+        span(after),
+        closed.at.frame
+    );
+    let headline = "the server probably refused CONNECT: the client left at once behind the answer".to_owned();
+    let finding = Finding::possible(closed.at, message).with_frames([asked, answer]).headline(headline);
+    Some(
+        finding
+            .or_else("the client only tried whether it could connect, and left without DISCONNECT")
+            .rests_on_absence(),
+    )
 }

@@ -34,7 +34,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let wanted = retry.group.map_or_else(|| "a cookie".to_owned(), |group| format!("the group {group}"));
     let message = format!("the server asked for another ClientHello, with {wanted}: one more round trip");
     let first = case.hello().map(|hello| {
-        let shares: Vec<String> = hello.key_shares.iter().map(ToString::to_string).collect();
+        let shares: Vec<String> = hello.offer.key_shares.iter().map(ToString::to_string).collect();
         format!("the first one had key shares for {}", shares.join(", "))
     });
     Some(Finding::proven(at, message).with_frame(tls.client_hello_at).because_of(first))

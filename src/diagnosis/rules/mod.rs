@@ -3,6 +3,7 @@
 use super::{Case, Judged, Rule, groups};
 
 mod accept_then_close;
+mod budget_exceeded;
 mod capture_ended_first;
 mod capture_gap;
 mod client_aborted;
@@ -171,6 +172,8 @@ pub static ALL: &[Rule] = &[
     name_not_found::RULE,
     name_unanswered::RULE,
     slow_name::RULE,
+    // What somebody asked for.
+    budget_exceeded::RULE,
 ];
 
 /// What all rules find.
@@ -182,4 +185,11 @@ pub(super) fn check_all(case: &Case<'_>) -> Vec<Judged> {
 #[must_use]
 pub fn find(id_or_code: &str) -> Option<&'static Rule> {
     ALL.iter().find(|rule| rule.id.eq_ignore_ascii_case(id_or_code) || rule.code.eq_ignore_ascii_case(id_or_code))
+}
+
+/// The words in names of certificates' issuers by which rules know products and public authorities, in lower case: they say
+/// nothing of who uses those.
+pub(crate) fn known_issuers() -> impl Iterator<Item = &'static str> {
+    let words = tls_interception::PRODUCTS.iter().chain(&tls_interception::TRADE);
+    words.chain(&server_chain_incomplete::INTERMEDIATES).map(|word| word.trim_start_matches("o="))
 }

@@ -72,7 +72,7 @@ fn offer(hello: &ClientHello) -> String {
             format!("{} and {} more", names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "), count - SHOWN)
         }
     };
-    let ciphers = hello.ciphers.iter().filter(|suite| !suite.is_signal()).map(ToString::to_string).collect();
-    let groups = hello.groups.iter().map(ToString::to_string).collect();
+    let ciphers = hello.offer.ciphers.iter().filter(|suite| !suite.is_signal()).map(ToString::to_string).collect();
+    let groups = hello.offer.groups.iter().map(ToString::to_string).collect();
     format!("offered ciphers: {}; groups: {}", list(ciphers), list(groups))
 }

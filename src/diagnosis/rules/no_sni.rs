@@ -65,7 +65,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// How sure it is that the missing name is why.
 fn confidence(case: &Case<'_>, refusal: &Refusal) -> Option<Confidence> {
     let hello = case.hello()?;
-    let nameless = hello.server_name.is_none() && !hello.encrypted_client_hello;
+    let nameless = hello.server_name.is_none() && !hello.offer.encrypted_client_hello;
     if !nameless || refusal.by != Side::Server || refusal.stage != Stage::Hello {
         return None;
     }
@@ -85,7 +85,9 @@ fn confidence(case: &Case<'_>, refusal: &Refusal) -> Option<Confidence> {
 /// Whether almost any server finds versions, ciphers and groups of its own in this offer.
 fn is_broad(hello: &ClientHello) -> bool {
     let usual_groups = [NamedGroup::X25519, NamedGroup::SECP256R1];
-    hello.offers_tls13() && hello.ciphers.len() >= 8 && usual_groups.iter().all(|group| hello.groups.contains(group))
+    hello.offers_tls13()
+        && hello.offer.ciphers.len() >= 8
+        && usual_groups.iter().all(|group| hello.offer.groups.contains(group))
 }
 
 /// Whether this finding explains more than a general one that fits the same frames.

@@ -29,8 +29,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
+    if !record.is_other {
+        return None;
+    }
     let port = record.endpoints.server.port;
     let message = format!("the connection to port {port} is neither TLS nor MQTT");
     let finding = Finding::proven(record.first, message).because("told by its first bytes");
-    record.is_other.then(|| finding.yields_to(Confidence::Likely))
+    Some(finding.yields_to(Confidence::Likely))
 }

@@ -5,7 +5,8 @@
 //! scanners test a port; nothing is wrong.
 //!
 //! ## On the wire
-//! SYN, SYN-ACK, perhaps ACK, then RST or FIN of the client, and no payload.
+//! SYN, SYN-ACK, perhaps ACK, then RST or FIN of the client, and no payload; or a whole TLS handshake, the client's
+//! close_notify and its close, and no application data.
 //!
 //! ## Likely causes
 //! 1. A health check of a load balancer or a monitoring system.
@@ -23,12 +24,17 @@ use crate::diagnosis::reading::span;
 use crate::diagnosis::{Case, Finding, Rule, Severity};
 use crate::event::By;
 use crate::net::Side;
+use crate::timeline::Rung;
 
 /// See the head of this file.
 pub(super) const RULE: Rule =
     Rule { severity: Severity::Note, ..Rule::new("probe-only", "TCP005", include_str!("probe_only.rs"), check) };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
+    of_tcp(case).or_else(|| of_tls(case))
+}
+
+fn of_tcp(case: &Case<'_>) -> Option<Finding> {
     let record = case.record;
     let tcp = &record.tcp;
     let closed = record.timeline.closed?;
@@ -48,4 +54,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let how = closed.how.map(|how| format!(" ({})", how.name().to_uppercase())).unwrap_or_default();
     let message = format!("the {} closed the connection after {}{how} without a byte: a probe", closed.by, span(open));
     Some(Finding::proven(closed.at, message).with_frame(opened).because("no payload in either direction").is_expected())
+}
+
+/// The handshake is completed, and the client says goodbye: `openssl s_client` and monitors do so.
+fn of_tls(case: &Case<'_>) -> Option<Finding> {
+    let record = case.record;
+    let tls = record.tls.as_deref().filter(|_| !record.may_have_missed_frames())?;
+    let closed = record.timeline.closed.filter(|closed| closed.by == By::Client)?;
+    let finished = tls.finished.client?;
+    let goodbye = tls.alerts.iter().find(|alert| alert.by == Side::Client && alert.at > finished.at)?;
+    let has_spoken = Side::BOTH.into_iter().any(|side| tls.first_application[side].is_some());
+    if has_spoken || record.timeline.reached < Some(Rung::TlsEstablished) {
+        return None;
+    }
+    let open = closed.at.at.since(finished.at.at);
+    let message =
+        format!("the client said goodbye {} after the TLS handshake, without a byte of MQTT: a probe", span(open));
+    let finding = Finding::likely(goodbye.at, message).with_frame(finished.at);
+    let finding = finding.or_else("an alert that cannot be read, of a client that judges the server this late");
+    Some(finding.because("no application data in either direction").is_expected())
 }

@@ -86,6 +86,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 .or_else("the certificate's name or dates, or the client's clock")
                 .or_else("something else in the server's flight, which is encrypted")
         }
+        // A check whether TLS works says goodbye; a stack that judges the certificate this late drops the connection.
+        Sign::LateClose(_) if case.tls()?.alerts.iter().any(|alert| alert.by == Side::Client) => return None,
         Sign::LateClose(how) => {
             let message = format!(
                 "the client closed right after the handshake, as if it did not want this server ({}, frame {})",

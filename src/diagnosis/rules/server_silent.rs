@@ -37,7 +37,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(case: &Case<'_>) -> Option<Finding> {
     let closed = case.client_closed().filter(|_| case.was_connected() && case.heard_all_of_server())?;
     let entries = case.entries_before(Some(closed.at));
-    let (asked, confidence) = unanswered(case, &entries)?;
+    let (asked, confidence) = unanswered(case, entries)?;
     let waited = closed.at.at.since(asked.at);
     if waited < case.thresholds.server_silent + case.round_trip() || !case.server_took() {
         return None;

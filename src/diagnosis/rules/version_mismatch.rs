@@ -62,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn offered(hello: &ClientHello) -> String {
-    let (lowest, highest) = (hello.versions.iter().copied().min(), hello.best_version());
+    let (lowest, highest) = (hello.offer.versions.iter().copied().min(), hello.best_version());
     match lowest {
         // Without the extension supported_versions only the highest one is named; older ones are offered silently.
         Some(lowest) if lowest != highest => format!("TLS {lowest} to {highest}"),
@@ -77,7 +77,7 @@ fn needed(hello: &ClientHello) -> Option<&'static str> {
         Some("servers of today want TLS 1.2 or newer")
     } else if best == Version::TLS_1_2 {
         Some("the server wants TLS 1.3")
-    } else if hello.versions.iter().all(|version| *version >= Version::TLS_1_3) {
+    } else if hello.offer.versions.iter().all(|version| *version >= Version::TLS_1_3) {
         Some("the server does not have TLS 1.3")
     } else {
         None

@@ -55,10 +55,13 @@ fn weaknesses(tls: &Facts) -> Vec<String> {
     weak
 }
 
+fn contains_ignoring_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 fn weakness(certificate: &Certificate) -> Option<String> {
     let short = certificate.rsa_bits.filter(|bits| *bits < MIN_RSA_BITS);
-    let signature = certificate.signature.to_lowercase();
-    let old = signature.contains("sha1") || signature.contains("md5");
+    let old = ["sha1", "md5"].iter().any(|hash| contains_ignoring_case(&certificate.signature, hash));
     short
         .map(|bits| format!("an RSA key of {bits} bits"))
         .or_else(|| (old && !certificate.is_self_issued).then(|| format!("the signature {}", certificate.signature)))

@@ -5,6 +5,7 @@
 
 use crate::mqtt::codes::PacketType;
 use crate::net::Side;
+use smallvec::SmallVec;
 
 /// The longest run that is explained.
 pub(super) const MAX_RUN: usize = 10;
@@ -14,6 +15,9 @@ const MAX_STEPS: u32 = 4096;
 
 /// The most messages of the server that are thought to wait.
 const MAX_DOWN: u32 = 64;
+
+/// One thing of each record of a run.
+pub(super) type Run<T> = SmallVec<[T; MAX_RUN]>;
 
 /// What one record of a run means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +108,9 @@ impl Open {
 }
 
 /// Explains a run of acknowledgements.
-pub(super) fn explain(run: &[Step], open: Open) -> Vec<Meaning> {
-    let mut search = Search { best: u32::MAX, meanings: vec![Meaning::None; run.len()], path: Vec::new(), steps: 0 };
+pub(super) fn explain(run: &[Step], open: Open) -> Run<Meaning> {
+    let meanings = Run::from_elem(Meaning::None, run.len());
+    let mut search = Search { best: u32::MAX, meanings, path: Run::new(), steps: 0 };
     search.visit(run, open, Cost::default());
     if search.steps > MAX_STEPS {
         for meaning in &mut search.meanings {
@@ -127,8 +132,8 @@ struct Cost {
 
 struct Search {
     best: u32,
-    meanings: Vec<Meaning>,
-    path: Vec<Option<PacketType>>,
+    meanings: Run<Meaning>,
+    path: Run<Option<PacketType>>,
     steps: u32,
 }
 
@@ -191,7 +196,7 @@ mod tests {
 
     fn meanings(run: &[Side], up: u32, down: u32) -> Vec<Meaning> {
         let steps: Vec<_> = run.iter().map(|&by| Step { by, up: 0, down: 0, is_young: false }).collect();
-        explain(&steps, Open { up, down, ..Open::default() })
+        explain(&steps, Open { up, down, ..Open::default() }).into_vec()
     }
 
     #[test]

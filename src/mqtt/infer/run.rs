@@ -1,7 +1,7 @@
 //! A run of acknowledgements in its place in the session: it waits until what belongs to it has come, then it is told, and
 //! with it the messages that it acknowledges.
 
-use super::acks::{self, MAX_RUN, Meaning, Open, Step};
+use super::acks::{self, MAX_RUN, Meaning, Open, Run, Step};
 use super::exchange::{Exchange, Held, PATIENCE, PROMPT, Waiting};
 use super::{Output, Reading, Record};
 use crate::evidence::Confidence::{Likely, Possible};
@@ -75,21 +75,21 @@ impl Exchange {
     }
 
     /// What the run means, with the messages in front of each record.
-    fn explain_run(&self, is_young: impl Fn(Record) -> bool) -> (Vec<Step>, Vec<Meaning>) {
+    fn explain_run(&self, is_young: impl Fn(Record) -> bool) -> (Run<Step>, Run<Meaning>) {
         let mut previous = None;
         let new_up = |four: &Waiting| {
             let since = previous.replace(four.record.at);
             let is_new = |held: &&Held| since < Some(held.record.at) && held.record.at <= four.record.at;
             self.held.iter().filter(is_new).count()
         };
-        let new_up: Vec<_> = self.run.iter().map(new_up).map(|new| u32::try_from(new).unwrap_or(u32::MAX)).collect();
+        let new_up: Run<_> = self.run.iter().map(new_up).map(|new| u32::try_from(new).unwrap_or(u32::MAX)).collect();
         let step = |(four, up): (&Waiting, &u32)| Step {
             by: four.record.by,
             up: *up,
             down: four.new_down,
             is_young: is_young(four.record),
         };
-        let steps: Vec<_> = self.run.iter().zip(&new_up).map(step).collect();
+        let steps: Run<_> = self.run.iter().zip(&new_up).map(step).collect();
         let meanings = acks::explain(&steps, self.open);
         (steps, meanings)
     }
@@ -97,13 +97,13 @@ impl Exchange {
     /// Tells as much of the run as there are meanings.
     fn tell_run(
         &mut self,
-        steps: Vec<Step>,
+        steps: Run<Step>,
         meanings: impl IntoIterator<Item = Meaning, IntoIter: ExactSizeIterator>,
         trust: Trust,
         out: &mut Output<'_, impl Sink>,
     ) {
         let meanings = meanings.into_iter();
-        let told: Vec<_> = self.run.drain(..meanings.len()).zip(steps).zip(meanings).collect();
+        let told: Run<_> = self.run.drain(..meanings.len()).zip(steps).zip(meanings).collect();
         for ((four, step), meaning) in told {
             self.open.add(step);
             let (kind, is_only) = match meaning {

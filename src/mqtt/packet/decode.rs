@@ -1,11 +1,11 @@
 //! What a frame says, as far as it can be read: the fields that are there are taken, whatever else is wrong.
 
-use super::bytes::Reader;
 use super::frame::{Frame, publish_qos};
 use super::{
     Ack, Answer, Auth, Connack, Connect, Disconnect, Incomplete, MAX_LIST, Malformed, Packet, Properties, Publish,
     Subscribe, Unsubscribe, Will, regular, text,
 };
+use crate::bytes::Reader;
 use crate::mqtt::codes::{ConnackCode, PacketType, QoS, ReasonCode, Version};
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub(in crate::mqtt) fn incomplete(frame: &Frame<'_>, came: u32) -> Incomplete {
         length: frame.total(),
         came: u64::from(frame.header_length) + u64::from(came),
         began: frame.began,
-        topic: topic.and_then(|body| Reader::new(body).text()).map(text),
+        topic: topic.and_then(|body| Reader::new(body).vec16()).map(text),
     }
 }
 
@@ -64,7 +64,7 @@ fn irregular(frame: &Frame<'_>, version: Option<Version>) -> Read {
 
 fn connect(mut body: Reader<'_>, frame: &Frame<'_>) -> Read {
     let fields = Malformed::Fields(PacketType::CONNECT);
-    let is_mqtt = matches!(body.text().ok_or(fields)?, b"MQTT" | b"MQIsdp");
+    let is_mqtt = matches!(body.vec16().ok_or(fields)?, b"MQTT" | b"MQIsdp");
     if !is_mqtt {
         return Err(Malformed::ProtocolName);
     }
@@ -93,24 +93,24 @@ fn connect_payload(connect: &mut Connect, flags: u8, body: &mut Reader<'_>) -> O
     let is_v5 = connect.version == Version::V5_0;
     let mut sound = flags & 0x01 == 0;
     if is_v5 {
-        let (properties, all) = Properties::read(body.properties()?);
+        let (properties, all) = Properties::read(body.vec_varint()?);
         connect.properties = properties;
         sound &= all;
     }
-    connect.client_id = text(body.text()?);
+    connect.client_id = text(body.vec16()?);
     if flags & 0x04 != 0 {
         if is_v5 {
-            body.properties()?;
+            body.vec_varint()?;
         }
-        let topic = text(body.text()?);
-        let payload_length = u32::try_from(body.text()?.len()).unwrap_or(u32::MAX);
+        let topic = text(body.vec16()?);
+        let payload_length = u32::try_from(body.vec16()?.len()).unwrap_or(u32::MAX);
         connect.will = Some(Will { topic, payload_length, qos: QoS(flags >> 3 & 3), retain: flags & 0x20 != 0 });
     }
     if flags & 0x80 != 0 {
-        connect.username = Some(text(body.text()?));
+        connect.username = Some(text(body.vec16()?));
     }
     if connect.has_password {
-        body.text()?;
+        body.vec16()?;
     }
     Some(sound)
 }
@@ -121,7 +121,7 @@ fn connack(mut body: Reader<'_>) -> Option<(Packet, Option<Malformed>)> {
     let (code, properties, sound) = if body.is_empty() {
         (ConnackCode::Return(code), Properties::default(), true)
     } else {
-        let (properties, sound) = body.properties().map(Properties::read).unwrap_or_default();
+        let (properties, sound) = body.vec_varint().map(Properties::read).unwrap_or_default();
         (ConnackCode::Reason(ReasonCode(code)), properties, sound && body.is_empty())
     };
     let connack = Connack { session_present: flags & 1 != 0, code, properties };
@@ -132,12 +132,12 @@ fn connack(mut body: Reader<'_>) -> Option<(Packet, Option<Malformed>)> {
 fn publish(frame: &Frame<'_>, version: Option<Version>, preview: usize, topic: impl FnOnce(&[u8]) -> Arc<str>) -> Read {
     let fields = Malformed::Fields(PacketType::PUBLISH);
     let mut body = Reader::new(frame.body);
-    let name = body.text().ok_or(fields)?;
+    let name = body.vec16().ok_or(fields)?;
     let qos = publish_qos(frame.first);
     let packet_id = if qos > QoS::AT_MOST_ONCE { Some(body.u16().ok_or(fields)?) } else { None };
     let mut properties = (Properties::default(), true);
     if version == Some(Version::V5_0) {
-        properties = body.properties().map(Properties::read).ok_or(fields)?;
+        properties = body.vec_varint().map(Properties::read).ok_or(fields)?;
     }
     let (properties, sound) = properties;
     let head = frame.body.len() - body.rest().len();
@@ -172,11 +172,11 @@ fn ack(kind: PacketType, mut body: Reader<'_>) -> Read {
 fn subscribe(mut body: Reader<'_>, version: Option<Version>) -> Option<(Packet, Option<Malformed>)> {
     let packet_id = body.u16()?;
     if version == Some(Version::V5_0) {
-        body.properties()?;
+        body.vec_varint()?;
     }
     let mut filters = Vec::new();
     while filters.len() < MAX_LIST
-        && let Some(filter) = body.text()
+        && let Some(filter) = body.vec16()
         && let Some(options) = body.u8()
     {
         filters.push((text(filter), QoS(options & 3)));
@@ -188,11 +188,11 @@ fn subscribe(mut body: Reader<'_>, version: Option<Version>) -> Option<(Packet, 
 fn unsubscribe(mut body: Reader<'_>, version: Option<Version>) -> Option<(Packet, Option<Malformed>)> {
     let packet_id = body.u16()?;
     if version == Some(Version::V5_0) {
-        body.properties()?;
+        body.vec_varint()?;
     }
     let mut filters = Vec::new();
     while filters.len() < MAX_LIST
-        && let Some(filter) = body.text()
+        && let Some(filter) = body.vec16()
     {
         filters.push(text(filter));
     }
@@ -211,7 +211,7 @@ fn list_malformed(kind: PacketType, packet_id: u16, entries: usize, rest: Reader
 fn answer(kind: PacketType, mut body: Reader<'_>, version: Option<Version>) -> Option<(Packet, Option<Malformed>)> {
     let packet_id = body.u16()?;
     if version == Some(Version::V5_0) {
-        body.properties()?;
+        body.vec_varint()?;
     }
     let codes: Box<[ReasonCode]> = body.rest().iter().take(MAX_LIST).copied().map(ReasonCode).collect();
     // Only an UNSUBACK before 5.0 has none.
@@ -244,6 +244,6 @@ fn optional_properties(body: &mut Reader<'_>) -> (Properties, bool) {
     if body.is_empty() {
         return (Properties::default(), true);
     }
-    let (properties, sound) = body.properties().map(Properties::read).unwrap_or_default();
+    let (properties, sound) = body.vec_varint().map(Properties::read).unwrap_or_default();
     (properties, sound && body.is_empty())
 }

@@ -2,7 +2,7 @@
 //! that lies whole in a piece is borrowed from it; of another one only what the decoder needs is kept, never a payload.
 
 use super::Malformed;
-use super::bytes::Reader;
+use crate::bytes::Reader;
 use crate::mqtt::codes::{PacketType, QoS, Version};
 use crate::stream::Moment;
 

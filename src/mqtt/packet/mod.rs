@@ -8,7 +8,6 @@
 //!
 //! Nothing here knows of a session: the version is an argument. Nothing fails: what cannot be read is a [`Malformed`].
 
-mod bytes;
 mod decode;
 pub(super) mod frame;
 mod properties;

@@ -1,7 +1,7 @@
 //! The properties of MQTT 5.0 (2.2.2). Their bytes come in, those that an observer of a connection wants go out.
 
-use super::bytes::Reader;
 use super::text;
+use crate::bytes::Reader;
 
 /// The properties that tell something of the connection. None: not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,11 +50,11 @@ impl Properties {
         match reader.varint()? {
             2 => self.message_expiry = Some(reader.u32()?),
             17 => self.session_expiry = Some(reader.u32()?),
-            18 => self.assigned_client_id = Some(text(reader.text()?)),
+            18 => self.assigned_client_id = Some(text(reader.vec16()?)),
             19 => self.server_keep_alive = Some(reader.u16()?),
-            21 => self.authentication_method = Some(text(reader.text()?)),
-            28 => self.server_reference = Some(text(reader.text()?)),
-            31 => self.reason_string = Some(text(reader.text()?)),
+            21 => self.authentication_method = Some(text(reader.vec16()?)),
+            28 => self.server_reference = Some(text(reader.vec16()?)),
+            31 => self.reason_string = Some(text(reader.vec16()?)),
             33 => self.receive_maximum = Some(reader.u16()?),
             34 => self.topic_alias_maximum = Some(reader.u16()?),
             35 => self.topic_alias = Some(reader.u16()?),
@@ -63,13 +63,13 @@ impl Properties {
             // Payload format, request problem and response information, retain, wildcard, identifiers, shared.
             1 | 23 | 25 | 37 | 40 | 41 | 42 => drop(reader.u8()?),
             // Content type, response topic, correlation data, authentication data, response information.
-            3 | 8 | 9 | 22 | 26 => drop(reader.text()?),
+            3 | 8 | 9 | 22 | 26 => drop(reader.vec16()?),
             // Subscription identifier.
             11 => drop(reader.varint()?),
             // Will delay interval.
             24 => drop(reader.u32()?),
             // User property: a name and a value.
-            38 => drop((reader.text()?, reader.text()?)),
+            38 => drop((reader.vec16()?, reader.vec16()?)),
             _ => return None,
         }
         Some(())

@@ -44,22 +44,24 @@ pub(super) fn tls(facts: &tls::Facts) -> model::Tls {
     model::Tls {
         version: facts.version().map(|version| version.to_string()),
         offered_versions: offer
-            .map(|hello| hello.versions.iter().map(ToString::to_string).collect())
+            .map(|hello| hello.offer.versions.iter().map(ToString::to_string).collect())
             .unwrap_or_default(),
         cipher: facts.cipher().map(|cipher| cipher.to_string()),
-        offered_ciphers: offer.map(|hello| hello.ciphers.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+        offered_ciphers: offer
+            .map(|hello| hello.offer.ciphers.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
         group: facts.group.map(|group| group.to_string()),
-        server_name: offer.and_then(|hello| hello.server_name.clone()),
+        server_name: offer.and_then(|hello| hello.server_name.as_deref().map(str::to_owned)),
         alpn: facts.alpn.as_deref().map(str::to_owned),
-        alpn_offered: offer.map(|hello| texts(&hello.alpn)).unwrap_or_default(),
+        alpn_offered: offer.map(|hello| texts(&hello.offer.alpn)).unwrap_or_default(),
         resumed: facts.resumed.is_resumed(),
         hello_retry: facts
             .server_hello
             .as_ref()
             .map(|_| facts.hello_retry.is_some())
             .or(facts.hello_retry.as_ref().map(|_| true)),
-        ja3: offer.map(|hello| hello.ja3.clone()),
-        ja4: offer.map(|hello| hello.ja4.clone()),
+        ja3: offer.map(|hello| hello.offer.ja3.clone()),
+        ja4: offer.map(|hello| hello.offer.ja4.clone()),
         history: facts.history.as_str().to_owned(),
         certificates: PerSide { client: chain(facts, Side::Client), server: chain(facts, Side::Server) },
         client_certificate: match facts.client_certificate.0 {

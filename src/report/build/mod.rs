@@ -46,7 +46,7 @@ pub fn connection(record: &Record, verdict: &Verdict) -> model::Connection {
         reached: record.timeline.reached.map(rung),
         cause: cause.map(|judged| judged.rule.id.to_owned()),
         confidence: cause.map(|judged| judged.finding.confidence.into()),
-        headline: verdict.headline.clone(),
+        headline: verdict.headline(),
         vantage: layers::vantage(record.tcp.vantage),
         closed: closed(record.timeline.closed.as_ref()),
         timings: timings(&record.timeline.timings),

@@ -4,6 +4,7 @@
 //! Unknown values are `None` and become null, never 0. Fields may be added; none may go or change its meaning.
 
 mod connection;
+mod expectation;
 mod layers;
 mod scalar;
 mod story;
@@ -13,6 +14,7 @@ pub use connection::{
     Client, Closed, ClosedHow, Connection, DisplayFilter, Outcome, Phase, PhaseName, PhaseOutcome, Rung, Server,
     Timings, Vantage,
 };
+pub use expectation::{Expectation, Mismatch};
 pub use layers::{AckTimes, Certificate, ClientCertificate, Mqtt, MqttSource, RoundTrips, Tcp, Tls, TlsAlert, Topic};
 pub use scalar::{Actor, Confidence, FrameList, FrameRef, Millis, PerSide, Time};
 pub use story::{Event, Finding, Layer, Severity};

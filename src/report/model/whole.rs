@@ -1,7 +1,7 @@
 //! What is said of the capture as a whole.
 
 use super::scalar::words;
-use super::{Confidence, Connection, Outcome, Server, Severity, Time, Timings};
+use super::{Confidence, Connection, Expectation, Outcome, Server, Severity, Time, Timings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -20,6 +20,9 @@ pub struct Report {
     pub connections: Vec<Connection>,
     /// Findings that span connections.
     pub groups: Vec<Group>,
+    /// What was expected and what came of it; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expectation>,
 }
 
 words! {
@@ -122,6 +125,9 @@ pub struct Summary {
     pub inconclusive: u64,
     /// How often each finding was the cause.
     pub causes: BTreeMap<String, u64>,
+    /// How many expectations did not come true; absent where none were stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet_expectations: Option<u64>,
 }
 
 /// What counts of a connection, whether or not it is told. It stands in no report itself.

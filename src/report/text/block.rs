@@ -4,9 +4,8 @@ use super::events::story;
 use super::layout::{Line, Page, label};
 use super::style::{BOLD, DIM, PLAIN, of_confidence, of_outcome, of_severity};
 use super::{Legend, TextOptions};
-use crate::report::model::{
-    Confidence, Connection, Finding, FrameList, Group, Mqtt, Phase, PhaseOutcome, Server, Severity, Tls,
-};
+use crate::report::model::{Confidence, Connection, Finding, Group, Mqtt, Phase, PhaseOutcome, Server, Severity, Tls};
+use crate::report::phrases::{self, frames, host_and_port};
 use crate::report::units;
 use std::io;
 
@@ -17,8 +16,8 @@ const LEAST_HEADLINE: usize = 32;
 
 pub(super) fn in_one_line(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
     let glyphs = page.glyphs();
-    let took = connection.timings.total.map_or_else(String::new, |total| units::human(total.0));
-    let client = host_and_port(&connection.client.address, connection.client.port);
+    let took = phrases::took(connection).unwrap_or_default();
+    let client = phrases::client(connection);
     let server = connection.server.name.as_ref().unwrap_or(&connection.server.address);
     let lead = outcome(connection, page).until_column(VERDICT_COLUMN).right(DIM, &took, 10).fill(2).text(client);
     let with_server = lead.clone().put(DIM, format!(" {} {server}", glyphs.arrow()));
@@ -102,7 +101,7 @@ fn verdict(connection: &Connection, page: &mut Page<'_>) -> io::Result<()> {
         about = about.join(dot, Line::new().put(of_confidence(confidence), confidence.name()));
     }
     page.hanging(Line::new(), column, &about)?;
-    let took = connection.timings.total.map_or_else(String::new, |total| units::human(total.0));
+    let took = phrases::took(connection).unwrap_or_default();
     let who = Line::new()
         .text(ends(connection, page))
         .join(dot, Line::new().solid(DIM, &format!("{} {}", connection.started.date(), connection.started.of_day())))
@@ -118,7 +117,7 @@ fn outcome(connection: &Connection, page: &Page<'_>) -> Line {
 }
 
 fn ends(connection: &Connection, page: &Page<'_>) -> String {
-    let client = host_and_port(&connection.client.address, connection.client.port);
+    let client = phrases::client(connection);
     format!("{client} {} {}", page.glyphs().arrow(), server(&connection.server))
 }
 
@@ -127,11 +126,6 @@ fn server(server: &Server) -> String {
         Some(name) => format!("{name}:{} ({})", server.port, server.address),
         None => host_and_port(&server.address, server.port),
     }
-}
-
-/// An IPv6 address stands in brackets where a port follows it (RFC 3986, 3.2.2).
-fn host_and_port(address: &str, port: u16) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }
 
 /// How long each phase took and which one was the last.
@@ -241,15 +235,6 @@ fn finding_beside(finding: &Finding, verbose: bool, page: &mut Page<'_>) -> io::
         &line,
     )?;
     if verbose { finding_in_full(finding, page) } else { Ok(()) }
-}
-
-fn frames(frames: &FrameList) -> Option<String> {
-    let numbers: Vec<_> = frames.iter().map(|frame| frame.to_string()).collect();
-    match numbers.as_slice() {
-        [] => None,
-        [one] => Some(format!("frame {one}")),
-        many => Some(format!("frames {}", many.join(", "))),
-    }
 }
 
 /// What an expert compares with Zeek and Wireshark.

@@ -1,9 +1,10 @@
 //! The story of a connection: one line an event, arrows drawn between the lanes of client and server.
 
 use super::layout::{Line, Page};
-use super::style::{DIM, ITALIC, PLAIN, PROOF, of_actor, of_kind};
+use super::style::{BOLD, DIM, ITALIC, PLAIN, PROOF, of_actor, of_kind};
 use super::{Glyphs, Legend, TextOptions};
-use crate::report::model::{Actor, Connection, Event, FrameRef};
+use crate::report::model::{Actor, Connection, Event, FrameRef, Phase};
+use crate::report::teach::{self, Lesson, Taught};
 use crate::report::units;
 use std::collections::BTreeSet;
 use std::io;
@@ -33,12 +34,16 @@ pub(super) fn story(
     columns.heading(page)?;
     let mut previous: Option<&Event> = None;
     let mut next = 0;
+    let mut teacher = options.teach.then(|| Teacher::new(&connection.phases));
     for index in told {
         let Some(event) = connection.events.get(index) else { continue };
         columns.omitted(index - next, "", page)?;
+        if let Some(teacher) = &mut teacher {
+            teacher.before(event, page)?;
+        }
         columns.event(event, previous, proof.contains(&event.seen), page)?;
-        if let Some(sentence) = options.teach.and_then(|teach| teach(event)) {
-            columns.beneath(&Line::new().put(ITALIC, sentence), page)?;
+        if let Some(lesson) = teacher.as_mut().and_then(|teacher| teacher.taught.lesson(event)) {
+            columns.beneath(&taught(lesson), page)?;
         }
         previous = Some(event);
         next = index + 1;
@@ -54,12 +59,48 @@ pub(super) fn story(
 }
 
 /// One event by itself, among those of other connections.
-pub(super) fn as_it_happens(who: &str, event: &Event, page: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn as_it_happens(who: &str, event: &Event, lesson: Option<&Lesson>, page: &mut Page<'_>) -> io::Result<()> {
     /// Of an IPv4 address with its port.
     const WHO: usize = 21;
     let columns = Columns { frame: 8, time: 10, delta: 0, kind: 0 };
     let line = Line::new().left(PLAIN, who, WHO).join("", columns.lead(event, None, false, page.glyphs()));
-    page.line(&line.fill(SPACE).join("", detail(event)))
+    page.line(&line.fill(SPACE).join("", detail(event)))?;
+    match lesson {
+        Some(lesson) => page.hanging(Line::new(), WHO + SPACE, &taught(lesson)),
+        None => Ok(()),
+    }
+}
+
+/// Explains a connection on its way: what is new to the reader, once.
+struct Teacher<'a> {
+    phases: &'a [Phase],
+    taught: Taught,
+}
+
+impl<'a> Teacher<'a> {
+    fn new(phases: &'a [Phase]) -> Self {
+        Self { phases, taught: Taught::default() }
+    }
+
+    /// Introduces the phases that begin with this event.
+    fn before(&mut self, event: &Event, page: &mut Page<'_>) -> io::Result<()> {
+        while let Some((phase, later)) = self.phases.split_first() {
+            match phase.started {
+                Some(started) if started > event.at => break,
+                Some(_) => {
+                    let name = Line::new().put(BOLD, phase.phase.name()).text(": ");
+                    page.hanging(Line::new(), MARK, &name.join("", taught(teach::phase(phase.phase))))?;
+                }
+                None => {}
+            }
+            self.phases = later;
+        }
+        Ok(())
+    }
+}
+
+fn taught(lesson: &Lesson) -> Line {
+    Line::new().put(ITALIC, lesson.sentence).text(" ").solid(DIM, &format!("({})", lesson.section))
 }
 
 /// Which events are told: all of a short story; of a long one its beginning, its end and what proves the verdict.

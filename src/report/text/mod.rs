@@ -6,21 +6,20 @@
 
 mod block;
 mod events;
+mod expected;
 mod layout;
 mod overview;
 mod style;
 
 use super::format::Format;
-use super::model::{Capture, Connection, Event, Glance, Group, Outcome, Severity, Summary};
+use super::model::{Capture, Connection, Event, Expectation, Glance, Group, Outcome, Severity, Summary};
+use super::teach::{Lesson, Taught};
 use layout::{Line, Page};
 use overview::Slowest;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
 pub use style::Glyphs;
-
-/// The plain sentence that `--teach` prints beneath an event.
-pub type Teach = fn(&Event) -> Option<&'static str>;
 
 /// When connections are told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +33,7 @@ pub enum Pace {
 
 /// How the text is to look.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct TextOptions {
     /// Columns of the terminal; not less than 60 are used.
     pub width: usize,
@@ -45,8 +45,8 @@ pub struct TextOptions {
     pub verbose: bool,
     /// Whether the events of healthy connections are told as well.
     pub events: bool,
-    /// What to say beneath an event to a reader who is new to it.
-    pub teach: Option<Teach>,
+    /// Whether a plain sentence explains each phase, and each kind of event where it first comes up.
+    pub teach: bool,
     /// How many connections are told before the text turns to tables.
     pub limit: usize,
     /// When connections are told.
@@ -61,7 +61,7 @@ impl Default for TextOptions {
             glyphs: Glyphs::Unicode,
             verbose: false,
             events: false,
-            teach: None,
+            teach: false,
             limit: 50,
             pace: Pace::AtEnd,
         }
@@ -89,6 +89,9 @@ pub struct Text {
     slowest: Slowest,
     legend: Legend,
     last: Last,
+    expectations: Vec<Expectation>,
+    /// What has been explained of the events that were told as they happened.
+    taught: Taught,
 }
 
 /// Whether it has been said how inferred lines are marked: it is said once.
@@ -118,6 +121,8 @@ impl Text {
             slowest: Slowest::default(),
             legend: Legend::Due,
             last: Last::Nothing,
+            expectations: Vec::new(),
+            taught: Taught::default(),
         }
     }
 
@@ -125,8 +130,12 @@ impl Text {
     ///
     /// # Errors
     /// When `out` fails.
-    pub fn event(&self, who: &str, event: &Event, out: &mut dyn Write) -> io::Result<()> {
-        events::as_it_happens(who, event, &mut Page::new(out, &self.options))
+    pub fn event(&mut self, who: &str, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        events::as_it_happens(who, event, self.lesson(event), &mut Page::new(out, &self.options))
+    }
+
+    fn lesson(&mut self, event: &Event) -> Option<&'static Lesson> {
+        if self.options.teach { self.taught.lesson(event) } else { None }
     }
 
     fn beyond_limit(&self) -> bool {
@@ -197,8 +206,9 @@ impl Format for Text {
 
     fn happened(&mut self, who: &str, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         let page = &mut Page::new(out, &self.options);
+        let lesson = self.lesson(event);
         self.stand_apart(Last::Line, page)?;
-        events::as_it_happens(who, event, page)
+        events::as_it_happens(who, event, lesson, page)
     }
 
     fn provisional(&mut self, connection: &Connection, out: &mut dyn Write) -> io::Result<()> {
@@ -206,6 +216,10 @@ impl Format for Text {
         self.stand_apart(Last::Block, page)?;
         page.line(&Line::new().put(style::DIM, "Not over yet; so far:"))?;
         block::in_full(connection, &self.options, &mut self.legend, page)
+    }
+
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
     }
 
     fn finish(
@@ -240,6 +254,7 @@ impl Format for Text {
         if !(self.beyond_limit() && self.options.pace == Pace::AtEnd) {
             overview::causes(summary, page)?;
         }
-        self.slowest.write(page)
+        self.slowest.write(page)?;
+        expected::table(&self.expectations, page)
     }
 }

@@ -22,6 +22,8 @@ const SMALLEST_EXTENSIONS: u32 = HEADER + 2;
 const SMALLEST_TICKET: u32 = HEADER + 14;
 /// Real tickets are longer; a CONNACK is mostly shorter.
 const USUAL_TICKET: u32 = 50;
+/// The stack of Java pads every record of TLS 1.3 by so much (JDK 17, `SSLCipher`); others do not pad at all.
+const JSSE_PADDING: u32 = 16;
 
 type Labels = SmallVec<[(Reading, Confidence); 5]>;
 
@@ -36,10 +38,14 @@ pub(in super::super) struct Flights {
     held: [Vec<Sealed>; 2],
     /// Whether the client's application data has begun.
     client_spoke: bool,
+    /// Whether the client has sent early data.
+    spoke_early: bool,
     /// The last ticket's length: they often come in pairs.
     ticket: Option<u32>,
     /// Whether the server's flight shows that it asked for a certificate.
     requested: Option<bool>,
+    /// By how much each side pads its records, as far as its flight shows.
+    padding: PerSide<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,9 +71,16 @@ impl Flights {
             stages: PerSide { client, server: Stage::Flight },
             held: [Vec::new(), Vec::new()],
             client_spoke: false,
+            spoke_early: false,
             ticket: None,
             requested: None,
+            padding: PerSide::default(),
         }
+    }
+
+    /// The client has sent early data: the server may answer it right behind its flight.
+    pub(in super::super) const fn note_early_data(&mut self) {
+        self.spoke_early = true;
     }
 
     /// Whether nothing is left to judge: all further records are application data.
@@ -80,8 +93,14 @@ impl Flights {
         self.requested
     }
 
+    /// By how much each side pads all its records, in bytes.
+    pub(in super::super) const fn padding(&self) -> PerSide<u32> {
+        self.padding
+    }
+
     /// The next record.
     pub(in super::super) fn record(&mut self, record: Sealed, out: &mut Vec<Judged>) {
+        let record = record.without_padding(self.padding[record.by]);
         match record.by {
             Side::Server => self.server_record(record, out),
             Side::Client => self.client_record(record, out),
@@ -123,9 +142,10 @@ impl Flights {
         let reading = match record.content {
             ALERT_LEN => (Reading::Alert, Likely),
             length if self.ticket == Some(length) && length >= USUAL_TICKET => (Reading::NewSessionTicket, Likely),
+            SMALLEST_TICKET.. if self.spoke_early && !self.client_spoke => (Reading::NewSessionTicket, Possible),
             // A broker never speaks first.
             SMALLEST_TICKET.. if !self.client_spoke => (Reading::NewSessionTicket, Likely),
-            _ if !self.client_spoke => (Reading::Handshake, Possible),
+            _ if !self.client_spoke && !self.spoke_early => (Reading::Handshake, Possible),
             USUAL_TICKET.. => (Reading::NewSessionTicket, Possible),
             _ => {
                 self.stages.server = Stage::Settled;
@@ -144,16 +164,25 @@ impl Flights {
                 self.stages.client = Stage::Flight;
                 out.push(Judged::Read(record, Reading::EndOfEarlyData, Likely));
             }
-            Stage::Early if !self.is_finished(record.content) => out.push(Judged::Application(record)),
+            Stage::Early if !self.is_finished(record.content) => {
+                self.note_early_data();
+                out.push(Judged::Application(record));
+            }
             // Behind the ServerHello no side has said anything else of two bytes yet.
             Stage::Early | Stage::Flight if record.content == ALERT_LEN => {
                 self.settle_server(false, out);
                 self.settle_client(true, Some(ALERT_LEN), out);
                 out.push(Judged::Read(record, Reading::Alert, Likely));
             }
+            // No message of a client is so long before its Finished: an alert that is padded.
+            Stage::Flight if record.content == ALERT_LEN + JSSE_PADDING && self.held[0].is_empty() => {
+                self.padding.client = JSSE_PADDING;
+                self.client_record(record.without_padding(JSSE_PADDING), out);
+            }
             Stage::Early | Stage::Flight => {
                 self.settle_server(true, out);
                 self.held[0].push(record);
+                self.look_for_padding(Side::Client);
                 self.settle_client(false, None, out);
             }
             // The client closes without a CONNECT.
@@ -174,6 +203,7 @@ impl Flights {
             return;
         }
         self.stages.server = Stage::After;
+        self.look_for_padding(Side::Server);
         let held = std::mem::take(&mut self.held[1]);
         let labels = self.server_labels(&held, answered);
         let mut labels = labels.into_iter();
@@ -287,6 +317,33 @@ impl Flights {
             (None, _) if answer.is_some_and(|answer| answer != ALERT_LEN) => smallvec![(Reading::FlightEnd, Likely)],
             (None, _) => smallvec![(Reading::FlightEnd, Possible)],
         })
+    }
+
+    /// Takes the padding off a flight whose lengths make sense only without it.
+    fn look_for_padding(&mut self, side: Side) {
+        let held = match side {
+            Side::Client => &self.held[0],
+            Side::Server => &self.held[1],
+        };
+        if self.padding[side] != 0 || !self.is_padded(side, held) {
+            return;
+        }
+        self.padding[side] = JSSE_PADDING;
+        for record in self.held.iter_mut().flatten().filter(|record| record.by == side) {
+            *record = record.without_padding(JSSE_PADDING);
+        }
+    }
+
+    fn is_padded(&self, side: Side, held: &[Sealed]) -> bool {
+        let Some((first, others)) = held.split_first() else { return false };
+        let makes_sense = |padding: u32| {
+            let ends_flight = |content| self.is_finished(content) || is_verify_len(content);
+            let alone = |content| content == NO_CERTIFICATE || (self.hash_len.is_some() && self.is_finished(content));
+            let fits =
+                |record: &Sealed, fits: &dyn Fn(u32) -> bool| record.content.checked_sub(padding).is_some_and(fits);
+            others.iter().any(|record| fits(record, &ends_flight)) || (side == Side::Client && fits(first, &alone))
+        };
+        !makes_sense(0) && makes_sense(JSSE_PADDING)
     }
 
     fn is_finished(&self, content: u32) -> bool {

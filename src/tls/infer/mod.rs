@@ -124,6 +124,14 @@ pub(super) struct Sealed {
 }
 
 impl Sealed {
+    /// The same record, of which so many bytes are known to be padding (RFC 8446, 5.4).
+    pub(super) const fn without_padding(mut self, padding: u32) -> Self {
+        self.content = self.content.saturating_sub(padding);
+        self.plaintext.min = self.plaintext.min.saturating_sub(padding);
+        self.plaintext.max = self.plaintext.max.saturating_sub(padding);
+        self
+    }
+
     /// This record and the one that goes on with its message, as if they were one.
     pub(super) fn joined(&self, next: &Self) -> Self {
         Self {

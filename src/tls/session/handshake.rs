@@ -137,7 +137,13 @@ impl Session {
         let version = self.facts.version().unwrap_or(Version::TLS_1_2);
         let length = length_u32(body.len());
         Some(match kind {
-            HandshakeType::CLIENT_HELLO => self.client_hello(seen, ClientHello::parse(body)?),
+            HandshakeType::CLIENT_HELLO => {
+                let event = self.client_hello(seen, ClientHello::parse(body, &mut context.known.offers)?);
+                if self.facts.server_hello.is_none() && self.decryptor.is_none() {
+                    self.start_early_data(context.key_log);
+                }
+                event
+            }
             HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?, context.key_log),
             HandshakeType::ENCRYPTED_EXTENSIONS => {
                 let alpn = message::encrypted_extensions_alpn(body)?.pop().map(String::into_boxed_str);
@@ -147,7 +153,7 @@ impl Session {
             HandshakeType::CERTIFICATE => self.certificate(seen, body, version, context)?,
             HandshakeType::SERVER_KEY_EXCHANGE => self.server_key_exchange(body),
             HandshakeType::CERTIFICATE_REQUEST => {
-                let request = Arc::new(message::certificate_request(body, version)?);
+                let request = context.known.request(body, version)?;
                 self.facts.certificate_request = Some(Arc::clone(&request));
                 self.facts.certificate_requested = Some((true, seen.basis));
                 Event::CertificateRequest(request)
@@ -230,7 +236,7 @@ impl Session {
     }
 
     fn certificate(&mut self, seen: Seen, body: &[u8], version: Version, context: &mut Context<'_>) -> Option<Event> {
-        let chain = message::certificate(body, version, context.certificates)?;
+        let chain = message::certificate(body, version, &mut context.known.certificates)?;
         let facts = &mut self.facts;
         match seen.by {
             Side::Server => {

@@ -46,6 +46,8 @@ pub(super) struct Session {
     secrets_known: usize,
     secret_attempts: u8,
     flights: Option<Box<Flights>>,
+    /// By how much each side pads its records, once its flight has shown it.
+    padding: PerSide<u32>,
     /// Records that go on with a message.
     cuts: Cuts,
     closing: Closing,
@@ -69,6 +71,7 @@ impl Session {
             secrets_known: 0,
             secret_attempts: 0,
             flights: None,
+            padding: PerSide::default(),
             cuts: Cuts::default(),
             closing: Closing::default(),
             closed: PerSide::default(),

@@ -52,7 +52,7 @@ impl Session {
                 flights.record(sealed, &mut judged);
                 self.tell(judged, sink);
             }
-            None => self.application_data(&sealed, sink),
+            None => self.application_data(&sealed.without_padding(self.padding[sealed.by]), sink),
         }
     }
 
@@ -65,8 +65,12 @@ impl Session {
         let facts = &self.facts;
         let hash_len = self.suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
         let resumed = facts.server_hello.as_ref().is_some_and(|hello| hello.pre_shared_key);
-        let early = facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
-        self.flights = Some(Box::new(Flights::new(hash_len, resumed, early)));
+        let early = facts.client_hello.as_ref().is_some_and(|hello| hello.offer.early_data);
+        let mut flights = Flights::new(hash_len, resumed, early);
+        if facts.first_application.client.is_some() {
+            flights.note_early_data();
+        }
+        self.flights = Some(Box::new(flights));
     }
 
     /// The handshake will not go on, or one side will not: what is held is judged now.
@@ -92,7 +96,7 @@ impl Session {
     /// The ServerHello is not in the capture, but no client of TLS 1.2 would go on without a ClientKeyExchange.
     fn is_tls13_without_server_hello(&self, side: Side) -> bool {
         let facts = &self.facts;
-        let offered = facts.client_hello.as_ref().is_some_and(|hello| hello.offers_tls13() && !hello.early_data);
+        let offered = facts.client_hello.as_ref().is_some_and(|hello| hello.offers_tls13() && !hello.offer.early_data);
         facts.server_hello.is_none() && offered && side == Side::Client && !self.client_key_exchange
     }
 
@@ -112,8 +116,8 @@ impl Session {
                 Judged::Application(record) => self.application_data(&record, sink),
             }
         }
-        if self.flights.as_ref().is_some_and(|flights| flights.is_settled()) {
-            self.flights = None;
+        if let Some(flights) = self.flights.take_if(|flights| flights.is_settled()) {
+            self.padding = flights.padding();
         }
     }
 

@@ -35,12 +35,13 @@ fn the_hellos_of_rfc_8448() {
         ]
     );
     let hello = lab.facts().client_hello.clone().unwrap();
-    assert_eq!(hello.versions, [Version::TLS_1_3]);
-    assert_eq!(hello.groups.len(), 9);
-    assert_eq!(hello.key_shares, [NamedGroup(29)]);
-    assert_eq!(hello.signature_schemes.len(), 15);
-    assert_eq!((hello.session_ticket, hello.record_size_limit), (Some(0), Some(0x4001)));
-    assert!(!hello.pre_shared_key && !hello.early_data && !hello.extended_master_secret && !hello.grease);
+    assert_eq!(hello.offer.versions, [Version::TLS_1_3]);
+    assert_eq!(hello.offer.groups.len(), 9);
+    assert_eq!(hello.offer.key_shares, [NamedGroup(29)]);
+    assert_eq!(hello.offer.signature_schemes.len(), 15);
+    assert_eq!((hello.session_ticket, hello.offer.record_size_limit), (Some(0), Some(0x4001)));
+    let offer = &hello.offer;
+    assert!(!offer.pre_shared_key && !offer.early_data && !offer.extended_master_secret && !offer.grease);
     assert_eq!(lab.facts().resumed, Resumed::No);
     assert_eq!(lab.facts().history.as_str(), "Cs");
 }

@@ -6,7 +6,7 @@ mod opened;
 mod streams;
 
 use super::keylog::KeyLog;
-use super::{ApplicationData, CertificateStore, Context, Event, Facts, PlaintextLen, Sink, Tracker};
+use super::{ApplicationData, Context, Event, Facts, Known, PlaintextLen, Sink, Tracker};
 use crate::evidence::Seen;
 use crate::frame::FrameId;
 use crate::net::Side;
@@ -26,7 +26,7 @@ const SERVER_HELLO: &str = "020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5
 /// One connection under test; each call is a frame of its own, a millisecond after the one before.
 struct Lab {
     tracker: Tracker,
-    certificates: CertificateStore,
+    known: Known,
     key_log: Option<KeyLog>,
     plaintext: Vec<u8>,
     seen: Collected,
@@ -59,7 +59,7 @@ impl Lab {
     fn new() -> Self {
         Self {
             tracker: Tracker::default(),
-            certificates: CertificateStore::new(16),
+            known: Known::new(16),
             key_log: None,
             plaintext: Vec::new(),
             seen: Collected::default(),
@@ -69,8 +69,8 @@ impl Lab {
 
     fn chunk(&mut self, side: Side, chunk: Chunk<'_>) -> &mut Self {
         let at = self.tick();
-        let (certificates, plaintext) = (&mut self.certificates, &mut self.plaintext);
-        let mut context = Context { certificates, key_log: self.key_log.as_ref(), plaintext };
+        let (known, plaintext) = (&mut self.known, &mut self.plaintext);
+        let mut context = Context { known, key_log: self.key_log.as_ref(), plaintext };
         self.tracker.handle_chunk(side, at, chunk, &mut context, &mut self.seen);
         self
     }

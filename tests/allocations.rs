@@ -1,0 +1,139 @@
+//! What the heap sees of the core: nothing while a long session goes on, and little of a connection that is idle.
+//!
+//! One counting allocator for the whole binary, so that the tests take turns.
+
+use iotcap::analyzer::{Analyzer, Config};
+use iotcap::decode::Interest;
+use iotcap::frame::{Frame, FrameId, LinkType};
+use iotcap::source::{FileSource, Source};
+use iotcap::time::Timestamp;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The frames of `fixtures/telemetry`: a session over TLS 1.3 is established by the 16th; then each PUBLISH of QoS 1, of 123
+/// bytes on the wire, is answered by a PUBACK of 26, some 30 ms after the one before.
+const ESTABLISHED: usize = 16;
+const PUBLISH: (usize, u32) = (16, 123);
+const PUBACK: (usize, u32) = (17, 26);
+
+/// An established, idle connection, in bytes of heap: its place in the flow table, what its layers hold and its events.
+const IDLE_LIMIT: usize = 11 * 1024;
+
+#[test]
+fn a_long_session_allocates_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let recorded = recorded("telemetry");
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let mut analyzer = analyzer();
+    for frame in &recorded[..ESTABLISHED] {
+        frame.push(&mut analyzer);
+    }
+    let ((publish, sent), (puback, answered)) = (PUBLISH, PUBACK);
+    let mut frame = recorded[publish].clone();
+    let mut round = |number: u32| {
+        recorded[publish].later(number, sent, answered, &mut frame);
+        frame.push(&mut analyzer);
+        recorded[puback].later(number, answered, sent, &mut frame);
+        frame.push(&mut analyzer);
+    };
+    // Until what is kept of every session is full.
+    (0..1_000).for_each(&mut round);
+    let before = dhat::HeapStats::get();
+    (1_000..11_000).for_each(&mut round);
+    let after = dhat::HeapStats::get();
+    assert_eq!(after.total_blocks - before.total_blocks, 0, "20,000 frames of a session that goes on");
+    analyzer.finish();
+    let record = analyzer.poll().expect("the session");
+    assert_eq!(record.tcp.client.frames + record.tcp.server.frames, 16 + 22_000);
+    assert_eq!(
+        record.tcp.client.retransmissions.total() + record.tcp.server.out_of_order,
+        0,
+        "the copies are a session"
+    );
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    /// A power of two, so that growing tables are full.
+    const CONNECTIONS: u32 = 1024;
+
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let recorded = recorded("telemetry");
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let mut analyzer = analyzer();
+    let open = |client: u32, analyzer: &mut Analyzer| {
+        for frame in &recorded[..ESTABLISHED + 2] {
+            frame.of_client(client).push(analyzer);
+        }
+    };
+    // What all connections share is there after the first one.
+    open(0, &mut analyzer);
+    let before = dhat::HeapStats::get().curr_bytes;
+    (1..CONNECTIONS).for_each(|client| open(client, &mut analyzer));
+    let bytes = (dhat::HeapStats::get().curr_bytes - before) / (CONNECTIONS - 1) as usize;
+    assert_eq!(analyzer.stats().table.opened, u64::from(CONNECTIONS));
+    assert!(bytes <= IDLE_LIMIT, "{bytes} bytes");
+}
+
+fn analyzer() -> Analyzer {
+    let interest = Interest { ports: vec![8883], ipv6: false, dns: false };
+    Analyzer::new(Config { interest, ..Config::default() })
+}
+
+/// A frame of Ethernet, IPv4 without options, and TCP.
+#[derive(Clone)]
+struct Recorded {
+    number: u64,
+    at: Timestamp,
+    data: Vec<u8>,
+}
+
+impl Recorded {
+    /// The same of a later round, in which each side has sent so much more; written over another frame.
+    fn later(&self, rounds: u32, sent: u32, acknowledged: u32, later: &mut Self) {
+        const PERIOD: Duration = Duration::from_millis(30);
+        const SEQ: usize = 14 + 20 + 4;
+
+        later.data.clone_from(&self.data);
+        later.number = self.number + u64::from(rounds) * 2;
+        later.at = self.at + PERIOD * rounds;
+        for (offset, bytes) in [(SEQ, sent), (SEQ + 4, acknowledged)] {
+            let field: &mut [u8; 4] = later.data[offset..].first_chunk_mut().expect("a header of TCP");
+            *field = u32::from_be_bytes(*field).wrapping_add(bytes * rounds).to_be_bytes();
+        }
+    }
+
+    /// The same of another client (192.0.2.10 becomes 10.x.y.z). Checksums are not looked at.
+    fn of_client(&self, client: u32) -> Self {
+        let mut other = self.clone();
+        for address in other.data[14 + 12..14 + 20].as_chunks_mut::<4>().0 {
+            if *address == [192, 0, 2, 10] {
+                *address = (10 << 24 | client).to_be_bytes();
+            }
+        }
+        other
+    }
+
+    fn push(&self, analyzer: &mut Analyzer) {
+        let original_len = u32::try_from(self.data.len()).expect("a frame");
+        let id = FrameId::new(0, self.number);
+        analyzer.push(&Frame { id, at: self.at, link_type: LinkType::ETHERNET, original_len, data: &self.data });
+    }
+}
+
+fn recorded(fixture: &str) -> Vec<Recorded> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture).join("capture.pcapng");
+    let mut source = FileSource::open(&path).expect("the fixture");
+    let mut frames = Vec::new();
+    while let Some(frame) = source.next_frame() {
+        assert_eq!(frame.link_type, LinkType::ETHERNET);
+        frames.push(Recorded { number: frame.id.number(), at: frame.at, data: frame.data.to_vec() });
+    }
+    frames
+}
