@@ -6,7 +6,7 @@
   const KEPT = 500, SHOWN = 200, EVERY_MS = 300;
   const $ = (id) => document.getElementById(id);
   const rows = [], counts = {}, causes = new Map();
-  let drawn = 0, dirty = true, only = "";
+  let drawn = -EVERY_MS, dirty = true, only = "";
 
   const buttons = OUTCOMES.map((outcome) => {
     const number = el("span", { class: "count" }, "0");
@@ -73,13 +73,13 @@
   }
 
   async function begin() {
-    requestAnimationFrame(draw);
     try {
       const answer = await fetch("/api/connections?limit=200");
       for (const connection of (await answer.json()).connections) take(connection, false);
     } catch {
       state("the daemon does not answer", true);
     }
+    requestAnimationFrame(draw);
     const source = new EventSource("/api/events");
     source.addEventListener("open", () => state("live", false));
     source.addEventListener("error", () => state("lost the daemon; trying again", true));
