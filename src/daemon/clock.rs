@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// A wall clock that went back by more than this was set.
 const BACK: Duration = Duration::from_secs(2);
 /// And one that went forward by more: below it, no connection is over for it.
-const FORWARD: Duration = Duration::from_secs(60);
+const FORWARD: Duration = Duration::from_mins(1);
 
 /// What both clocks show.
 #[derive(Clone, Copy, Debug)]

@@ -118,9 +118,9 @@ fn log(connection: &Connection) {
         };
     }
     if connection.outcome == Outcome::Failed {
-        line!(warn)
+        line!(warn);
     } else {
-        line!(info)
+        line!(info);
     }
     for Finding { id: finding, code, severity, message, .. } in &connection.findings {
         let message = escape(message);
@@ -131,6 +131,10 @@ fn log(connection: &Connection) {
                 tracing::$level!(target: "finding", connection = id, finding, code, severity, client, "{message}")
             };
         }
-        if severity == Severity::Error.name() { line!(warn) } else { line!(info) }
+        if severity == Severity::Error.name() {
+            line!(warn);
+        } else {
+            line!(info);
+        }
     }
 }

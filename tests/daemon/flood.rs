@@ -13,9 +13,9 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-/// SYNs from as many clients: `IOTCAP_FLOOD`, or enough to fill the table fifty times over.
+/// SYNs from as many clients: `IOTCAP_FLOOD`, or enough to fill the table ten times over.
 fn size() -> u32 {
-    std::env::var("IOTCAP_FLOOD").ok().and_then(|size| size.parse().ok()).unwrap_or(50_000)
+    std::env::var("IOTCAP_FLOOD").ok().and_then(|size| size.parse().ok()).unwrap_or(10_000)
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! a file with its final name is complete.
 
 use super::file::{SUFFIX, cause_of};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -131,7 +132,7 @@ impl Folder {
         for name in self.files.keys() {
             by_cause.entry(cause_of(name)).or_insert((0, name)).0 += 1;
         }
-        by_cause.into_values().max_by_key(|(count, _)| *count).map(|(_, name)| name.clone())
+        by_cause.into_values().max_by_key(|(count, name)| (*count, Reverse(*name))).map(|(_, name)| name.clone())
     }
 
     /// Whether a file of that name was removed; somebody else may have done so before.
@@ -171,9 +172,9 @@ mod tests {
             store(&mut folder, name, 10, START);
         }
         assert_eq!(names(path.path()), ["1_rare_a.pcapng", "3_often_b.pcapng", "4_often_c.pcapng", "5_often_d.pcapng"]);
-        store(&mut folder, "6_often_e.pcapng", 970, START);
+        store(&mut folder, "6_often_e.pcapng", 985, START);
         assert_eq!(names(path.path()), ["1_rare_a.pcapng", "6_often_e.pcapng"]);
-        assert_eq!(folder.size(), (2, 980));
+        assert_eq!(folder.size(), (2, 995));
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! The live page: what the daemon sees, in a browser. All of it is in the program; nothing comes from elsewhere.
+//! The live page: what the daemon sees, in a browser, with the look of the HTML report. All of it is in the program; nothing
+//! comes from elsewhere.
 
+use crate::report::html::{SCRIPT, STYLE};
 use axum::http::header;
 use axum::response::IntoResponse;
 
@@ -10,10 +12,10 @@ pub(super) async fn html() -> impl IntoResponse {
 
 /// Its script.
 pub(super) async fn script() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("live.js"))
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], [SCRIPT, include_str!("live.js")].concat())
 }
 
 /// Its style.
 pub(super) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("live.css"))
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], [STYLE, include_str!("live.css")].concat())
 }
