@@ -50,7 +50,7 @@ mod tests {
     fn the_manual_explains_every_option() {
         let mut page = Vec::new();
         Man::new(documented(Cli::command())).render(&mut page).unwrap();
-        let page = String::from_utf8(page).unwrap().replace('\\', "");
+        let page = String::from_utf8(page).unwrap().replace("\\*(Aq", "'").replace("\\(aq", "'").replace('\\', "");
         for option in Cli::command().get_arguments() {
             let help = option.get_help().unwrap_or_else(|| panic!("{} has no help", option.get_id())).to_string();
             let is_named = option.get_long().is_none_or(|name| page.contains(&format!("--{name}")));

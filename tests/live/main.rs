@@ -100,26 +100,6 @@ fn a_signal_ends_a_silent_capture_within_a_second() {
 }
 
 #[test]
-fn the_second_signal_leaves_at_once() {
-    if !can_run() {
-        return;
-    }
-    let net = Net::new();
-    // The first one waits for the command, which does not care.
-    let script = "trap '' INT; echo ready; exec sleep 5 >&- 2>&-";
-    let mut running = Running::start(&mut net.iotcap(&["run", "-i", "lo", "--", "bash", "-c", script]));
-    running.line(Stream::Out, "ready");
-    #[expect(clippy::disallowed_methods, reason = "the time that a user waits")]
-    let asked = Instant::now();
-    running.signal(Signal::SIGINT);
-    running.signal(Signal::SIGTERM);
-    let (status, out, error) = running.wait();
-    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
-    assert_eq!(status.code(), Some(128 + 15), "{error}");
-    assert!(!out.contains("connections"), "no summary: {out}");
-}
-
-#[test]
 fn nothing_of_root_is_left_once_it_captures() {
     if !can_run() {
         return;

@@ -293,7 +293,8 @@ mod in_text {
             assert_eq!(told.matches(&taught).count(), 1, "{}: told once, where it first comes up", event.kind);
         }
         let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text} is not in {told}"));
-        assert!(at(" server_hello ") < at("tls-authentication: ") && at("tls-authentication: ") < at(" certificate "));
+        let phase = at("tls-authentication: ");
+        assert!(at("tls   server_hello ") < phase && phase < at("tls   certificate "), "{told}");
         let lesson = teach::phase(PhaseName::TlsAuthentication);
         assert!(told.contains(&format!("tls-authentication: {}", lesson.sentence)), "{told}");
     }
