@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build bench soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build bench instructions soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -13,7 +13,7 @@ test: setup
 	$(CARGO) test --locked --no-fail-fast
 
 ## exactly what CI runs
-check: fmt lint peers test
+check: fmt lint peers test instructions
 
 fmt:
 	$(CARGO) fmt --check
@@ -44,9 +44,14 @@ setup:
 build: setup
 	$(CARGO) build --locked --release
 
-## frames per second, as ratios to a loop over libpcap that does nothing
+## instructions a frame, held to benches/instructions.toml: fails above 5 %
+instructions: setup
+	$(CARGO) bench --locked --bench instructions
+
+## frames per second of the analysis, and the whole program beside a loop over libpcap that does nothing
 bench: setup
 	$(CARGO) bench --locked --bench pipeline
+	$(CARGO) bench --locked --bench endtoend
 
 ## floods at their full size, and each property of tests/invariance.rs ten thousand times: about half an hour
 soak: setup

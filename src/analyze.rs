@@ -4,6 +4,7 @@ mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
 mod outputs;
+mod reading;
 mod told;
 
 pub(crate) use gathered::Gathered;
@@ -13,7 +14,7 @@ use told::Known;
 pub(crate) use {outputs::Output, told::Told};
 
 use self::gathered::Gathering;
-use crate::analyzer::{Analyzer, Config, Taken};
+use crate::analyzer::{Analyzer, Config};
 use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs};
 use crate::config::ConfigFile;
 use crate::connection::Settings;
@@ -22,14 +23,17 @@ use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
 use crate::expect::Expectations;
 use crate::mqtt;
+use crate::pipeline::Plan;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::saving::AnnotatedFile;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result, bail};
+use reading::Reading;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 use zeroize::Zeroizing;
 
 /// Analyses captures and tells what was found.
@@ -83,48 +87,37 @@ impl Secrets {
 
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
 fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
-    let mut source = source::open(&arguments.captures())?;
-    let mut filter = arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?;
-    let mut analyzer = Analyzer::new(config(&arguments.selection));
-    for text in &secrets.texts {
-        analyzer.add_secrets(text);
-    }
+    let mut reading = Reading {
+        source: source::open(&arguments.captures())?,
+        filter: arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?,
+        secrets_seen: 0,
+        waits_for_secrets: !secrets.complete,
+    };
     let expectations = expectations(&arguments.output)?;
     let told = Told::begin(outputs, thresholds(&arguments.output)?)?;
     let mut told = told.expecting(expectations.as_ref());
     told.saving = saving(arguments)?;
     told.redactor = arguments.output.redact.then(Box::default);
-    let mut secrets_seen = 0;
-    let mut goes_on = true;
-    while goes_on {
-        match source.next_frame() {
-            Some(frame) if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) => {
-                let taken = analyzer.push(&frame);
-                told.tell_all(&mut analyzer)?;
-                if let Some(saving) = told.saving.as_mut().filter(|_| taken != Taken::PassedOver) {
-                    saving.add(&frame)?;
-                }
-            }
-            Some(_) => {}
-            None => goes_on = false,
-        }
-        // Secrets stand before the frames that need them in a well-made file; then they are there in time.
-        for block in source.info().secrets.iter().skip(secrets_seen) {
-            secrets_seen += 1;
-            if block.after.number() > 0 && !secrets.complete {
-                *secrets = all_secrets(source.as_mut(), std::mem::take(&mut secrets.texts));
-                return Ok(None);
-            }
-            analyzer.add_secrets(&block.bytes);
-        }
+    let plan = Plan {
+        config: config(&arguments.selection),
+        secrets: secrets.texts.clone(),
+        threads: arguments.threads.map_or_else(usual_threads, usize::from),
+    };
+    // What is saved depends on what became of each frame, in their order.
+    let read = if plan.threads > 1 && told.saving.is_none() {
+        reading.by_threads(&plan, &mut told)?
+    } else {
+        reading.by_itself(plan, &mut told)?
+    };
+    let Some(analyzer) = read else {
+        *secrets = all_secrets(reading.source.as_mut(), std::mem::take(&mut secrets.texts));
+        return Ok(None);
+    };
+    let source = reading.source.as_ref();
+    if let Some(filter) = &reading.filter {
+        say_where_the_filter_does_not_fit(filter, source);
     }
-    analyzer.finish();
-    told.tell_all(&mut analyzer)?;
-    if let Some(filter) = &filter {
-        say_where_the_filter_does_not_fit(filter, source.as_ref());
-    }
-    let facts =
-        CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
+    let facts = CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source, &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
     let secrets = if arguments.output.no_secrets || arguments.output.redact {
         Zeroizing::default()
@@ -133,6 +126,12 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) ->
     };
     let known = Known { info: source.info(), secrets: &secrets };
     told.finish_saving(&capture, &about_capture(&analyzer, &arguments.selection), known).map(Some)
+}
+
+/// As many as the machine has, and no more than have a use beside one that reads.
+fn usual_threads() -> usize {
+    const MOST: usize = 8;
+    thread::available_parallelism().map_or(1, |count| count.get().min(MOST))
 }
 
 /// The findings that belong to no connection.

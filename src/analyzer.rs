@@ -4,13 +4,17 @@
 //! push(frame) … advance(now) … poll() → finished connection … finish() … poll() … stats()
 //! ```
 //!
-//! [`Analyzer::push`] takes the frames in the order of the capture; [`Analyzer::poll`] gives the connections that are
-//! over, in the order of their ends, and [`Analyzer::poll_event`] what happens meanwhile, where connections are followed. [`Analyzer::advance`] lets time pass on a quiet link. Nothing here asks a clock.
+//! [`Analyzer::push`] takes the frames in the order of the capture; [`Analyzer::poll`] gives the connections that are over, in the
+//! order of their ends, and [`Analyzer::poll_event`] what happens meanwhile, where connections are followed.
+//! [`Analyzer::advance`] lets time pass on a quiet link. Nothing here asks a clock.
+//!
+//! Several analyzers can share a capture: each is made [`Analyzer::for_share`] and sees the frames of its flows and all that are
+//! of no flow, by [`Analyzer::push_placed`]. [`Analyzer::poll_news`] of all of them, sorted, is what one alone would have given.
 
 use crate::connection::{Arrival, Connection, Context, Ending, Record, Settings};
 use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, Skip, SkipCounts};
 use crate::event::Event;
-use crate::flow::{self, Left, Table};
+use crate::flow::{self, Left, Shards, Share};
 use crate::frame::Frame;
 use crate::names::Names;
 use crate::net::{Endpoint, FlowKey, PerSide};
@@ -33,7 +37,7 @@ pub struct Config {
 }
 
 /// Arrivals that wait to be taken; nobody has to take them.
-const MAX_ARRIVED: usize = 4096;
+const MAX_ARRIVED: usize = 1 << 16;
 
 /// What went through the analyzer so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +54,62 @@ pub struct Stats {
     pub last: Option<Timestamp>,
     /// What the table of flows did.
     pub table: flow::Counts,
+}
+
+/// The place of a frame in its capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its number among all frames that are looked at, from 1.
+    pub ordinal: u64,
+    /// The latest time of all frames up to this one.
+    pub now: Timestamp,
+}
+
+/// Something to tell, and when it was known.
+#[derive(Debug)]
+pub struct News<T> {
+    /// Its place among all that there is to tell.
+    pub order: Order,
+    /// What it is.
+    pub what: What<T>,
+}
+
+impl<T> News<T> {
+    /// The same, where of a finished connection something else is told.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> News<U> {
+        let what = match self.what {
+            What::Over(record) => What::Over(make(record)),
+            What::Arrived(arrival) => What::Arrived(arrival),
+        };
+        News { order: self.order, what }
+    }
+}
+
+/// What there is to tell of a connection.
+#[derive(Debug)]
+pub enum What<T> {
+    /// It is over.
+    Over(T),
+    /// Its server has accepted the client.
+    Arrived(Arrival),
+}
+
+/// The order in which things are told: by time; of one time, first what time has ended, then what frames have, then what the
+/// capture's end has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// When it was known, in the capture's time, which never goes back.
+    pub at: Timestamp,
+    by: Known,
+    /// The frame that told it, or the connection's first.
+    number: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    ByTime,
+    ByFrame,
+    AtEnd,
 }
 
 /// What became of a frame.
@@ -84,10 +144,16 @@ pub struct Analyzer {
 /// All but the decoder, whose buffer a segment may borrow.
 #[derive(Debug)]
 struct Core {
-    table: Table,
+    flows: Shards,
     context: Context,
-    finished: VecDeque<Record>,
-    arrived: VecDeque<Arrival>,
+    /// In boxes, since they go through several hands.
+    finished: VecDeque<(Order, Box<Record>)>,
+    arrived: VecDeque<(Order, Arrival)>,
+    /// What was over at once; empty but while it is told.
+    over: Vec<Left>,
+    opened: u64,
+    /// The number of the frame that is looked at.
+    ordinal: u64,
     /// What happened of late; taken out after each frame, so that it does not grow.
     happened: VecDeque<Happening>,
     stats: Stats,
@@ -99,11 +165,20 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::for_share(config, Share::WHOLE)
+    }
+
+    /// An analyzer of a share of the flows.
+    #[must_use]
+    pub fn for_share(config: Config, share: Share) -> Self {
         let core = Core {
-            table: Table::new(config.flow),
+            flows: Shards::new(config.flow, share),
             context: Context::new(config.connection),
             finished: VecDeque::new(),
             arrived: VecDeque::new(),
+            over: Vec::new(),
+            opened: 0,
+            ordinal: 0,
             happened: VecDeque::new(),
             stats: Stats::default(),
             now: None,
@@ -113,8 +188,16 @@ impl Analyzer {
 
     /// Takes the next frame of the capture.
     pub fn push(&mut self, frame: &Frame<'_>) -> Taken {
+        let now = self.core.now.map_or(frame.at, |now| now.max(frame.at));
+        self.core.stats.count(frame);
+        self.push_placed(frame, Placed { ordinal: self.core.stats.frames, now })
+    }
+
+    /// Takes a frame that is known to be of this share, or of no flow. Frames between may be left out; they are not counted here.
+    pub fn push_placed(&mut self, frame: &Frame<'_>, Placed { ordinal, now }: Placed) -> Taken {
         let Self { decoder, core } = self;
-        core.count(frame);
+        core.ordinal = ordinal;
+        core.advance(now);
         match decoder.decode(frame) {
             Decoded::Segment(segment) => core.handle_segment(&segment),
             Decoded::IcmpError(error) => core.handle_icmp(error),
@@ -153,12 +236,26 @@ impl Analyzer {
 
     /// The next client that was accepted by its server, while its connection goes on.
     pub fn poll_arrival(&mut self) -> Option<Arrival> {
-        self.core.arrived.pop_front()
+        self.core.arrived.pop_front().map(|(_, arrival)| arrival)
     }
 
     /// The next connection that is over.
     pub fn poll(&mut self) -> Option<Record> {
-        self.core.finished.pop_front()
+        self.core.finished.pop_front().map(|(_, record)| *record)
+    }
+
+    /// The next thing to tell, connections and arrivals in one order.
+    pub fn poll_news(&mut self) -> Option<News<Box<Record>>> {
+        let Core { finished, arrived, .. } = &mut self.core;
+        let is_over = match (finished.front(), arrived.front()) {
+            (Some((over, _)), Some((arrived, _))) => over <= arrived,
+            (over, _) => over.is_some(),
+        };
+        if is_over {
+            finished.pop_front().map(|(order, record)| News { order, what: What::Over(record) })
+        } else {
+            arrived.pop_front().map(|(order, arrival)| News { order, what: What::Arrived(arrival) })
+        }
     }
 
     /// What happened next, where connections are followed. To be asked after each frame: it is not bounded by itself.
@@ -180,21 +277,45 @@ impl Analyzer {
 
     /// Ends the capture: all connections that are left are told.
     pub fn finish(&mut self) {
-        for left in self.core.table.drain() {
-            self.core.tell(left);
+        for left in self.core.flows.drain(self.core.now.unwrap_or_default()) {
+            let number = left.connection.ordinal();
+            self.core.tell(left, Known::AtEnd, number);
         }
     }
 
     /// Connections that are being watched.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.core.table.len()
+        self.core.flows.len()
     }
 
     /// What went through so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats { table: *self.core.table.counts(), ..self.core.stats }
+        let own = self.core.flows.counts();
+        Stats { table: self.core.stats.table.plus(&own), ..self.core.stats }
+    }
+
+    /// Connections that were ever seen.
+    #[must_use]
+    pub const fn opened(&self) -> u64 {
+        self.core.opened
+    }
+
+    /// Takes over the figures of another one, which had another share of the same capture.
+    pub fn join(&mut self, other: &Self) {
+        let theirs = other.stats();
+        self.core.stats.frames_matched += theirs.frames_matched;
+        self.core.stats.table = self.core.stats.table.plus(&theirs.table);
+        self.core.opened += other.core.opened;
+        self.core.context.key_log.join_used(&other.core.context.key_log);
+    }
+
+    /// Takes over what was counted of the whole capture, and the frames that were passed over before they came here.
+    pub fn join_reading(&mut self, all: &Stats, skipped: &SkipCounts) {
+        let Stats { frames, bytes, first, last, .. } = *all;
+        self.core.stats = Stats { frames, bytes, first, last, ..self.core.stats };
+        self.decoder.join_skipped(skipped);
     }
 
     /// The frames that were passed over, by reason.
@@ -204,67 +325,91 @@ impl Analyzer {
     }
 }
 
-impl Core {
-    fn count(&mut self, frame: &Frame<'_>) {
-        self.stats.frames += 1;
-        self.stats.bytes += frame.data.len() as u64;
-        self.stats.first.get_or_insert(frame.at);
-        self.stats.last = Some(frame.at);
-        self.advance(frame.at);
+impl Stats {
+    /// Counts a frame of the capture.
+    pub fn count(&mut self, frame: &Frame<'_>) {
+        self.frames += 1;
+        self.bytes += frame.data.len() as u64;
+        self.first.get_or_insert(frame.at);
+        self.last = Some(frame.at);
     }
+}
 
+impl Core {
     fn advance(&mut self, now: Timestamp) {
         if self.now.is_some_and(|latest| now <= latest) {
             return;
         }
         self.now = Some(now);
-        while let Some(left) = self.table.poll_expired(now) {
-            self.tell(left);
+        self.flows.expire(now, &mut self.over);
+        if !self.over.is_empty() {
+            for left in std::mem::take(&mut self.over) {
+                let number = left.connection.ordinal();
+                self.tell(left, Known::ByTime, number);
+            }
         }
     }
 
     fn handle_segment(&mut self, segment: &Segment<'_>) -> Taken {
-        self.stats.frames_matched += 1;
         let key = FlowKey::new(segment.source, segment.destination);
-        self.handle_segment_of(key, segment);
-        Taken::Connection(key)
+        match self.handle_segment_of(key, segment) {
+            Some(()) => Taken::Connection(key),
+            None => Taken::PassedOver,
+        }
     }
 
-    fn handle_segment_of(&mut self, key: FlowKey, segment: &Segment<'_>) {
-        let Some(slot) = self.table.find(&key) else { return self.open(key, segment) };
-        let Some(connection) = self.table.connection(slot) else { return };
+    /// Nothing where the flow is of another share.
+    fn handle_segment_of(&mut self, key: FlowKey, segment: &Segment<'_>) -> Option<()> {
+        let now = self.now?;
+        let table = self.flows.table(&key)?;
+        self.stats.frames_matched += 1;
+        let Some((slot, connection)) = table.find(&key).and_then(|slot| Some((slot, table.touch(slot, now)?))) else {
+            self.open(key, segment, now);
+            return Some(());
+        };
         if connection.starts_anew(segment) {
-            if let Some(left) = self.table.replace(&key) {
-                self.tell(left);
+            if let Some(left) = table.replace(&key, now) {
+                self.tell(left, Known::ByFrame, self.ordinal);
             }
-            return self.open(key, segment);
+            self.open(key, segment, now);
+            return Some(());
         }
         let was_closed = connection.is_closed();
         connection.handle_segment(segment, &mut self.context);
         note_fresh(&mut self.happened, connection);
-        if self.arrived.len() < MAX_ARRIVED {
-            self.arrived.extend(connection.take_arrival());
+        if self.arrived.len() < MAX_ARRIVED
+            && let Some(arrival) = connection.take_arrival()
+        {
+            self.arrived.push_back((Order { at: now, by: Known::ByFrame, number: self.ordinal }, arrival));
         }
         if connection.is_closed() && !was_closed {
-            self.table.note_closed(slot);
+            table.note_closed(slot);
+            self.flows.note_changed(&key);
         }
+        Some(())
     }
 
-    fn open(&mut self, key: FlowKey, segment: &Segment<'_>) {
-        if !segment.flags.contains(TcpFlags::SYN) && self.table.is_straggler(&key) {
+    fn open(&mut self, key: FlowKey, segment: &Segment<'_>, now: Timestamp) {
+        let Some(table) = self.flows.table(&key) else { return };
+        if !segment.flags.contains(TcpFlags::SYN) && table.is_straggler(&key) {
             return;
         }
-        let mut connection = Connection::open(segment, self.stats.frames, &mut self.context);
+        let mut connection = Connection::open(segment, self.ordinal, &mut self.context);
         note_fresh(&mut self.happened, &mut connection);
-        if let Some(left) = self.table.insert(key, connection) {
-            self.tell(left);
+        self.opened += 1;
+        let left = table.insert(key, connection, now);
+        self.flows.note_changed(&key);
+        if let Some(left) = left {
+            self.tell(left, Known::ByFrame, self.ordinal);
         }
     }
 
     fn handle_icmp(&mut self, error: IcmpError) -> Taken {
         let key = FlowKey::new(error.quoted_source, error.quoted_destination);
-        if let Some(slot) = self.table.find(&key)
-            && let Some(connection) = self.table.connection(slot)
+        if let Some(now) = self.now
+            && let Some(table) = self.flows.table(&key)
+            && let Some(slot) = table.find(&key)
+            && let Some(connection) = table.touch(slot, now)
         {
             self.stats.frames_matched += 1;
             connection.handle_icmp(error);
@@ -279,9 +424,10 @@ impl Core {
         Taken::Supporting
     }
 
-    fn tell(&mut self, (connection, ending): Left) {
+    fn tell(&mut self, Left { connection, ending, at }: Left, by: Known, number: u64) {
         debug_assert!(ending != Ending::Closed || connection.is_closed());
-        self.finished.push_back(connection.finish(ending, &mut self.context));
+        let record = Box::new(connection.finish(ending, &mut self.context));
+        self.finished.push_back((Order { at, by, number }, record));
     }
 }
 

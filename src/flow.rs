@@ -3,6 +3,10 @@
 //! Time is the capture's: a deadline passes when a frame says so. Every connection that leaves the table is handed
 //! to the caller with the reason; nothing disappears without being counted.
 
+mod shards;
+
+pub use shards::{Shards, Share};
+
 use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
 use crate::time::Timestamp;
@@ -30,9 +34,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// The table is to fit into 256 MiB: an established connection takes up to 3 KiB, and its record as much again while it waits
+    /// for its verdict.
     fn default() -> Self {
         Self {
-            connections: 1 << 20,
+            connections: 1 << 16,
             unestablished_idle: Duration::from_secs(130),
             established_idle: Duration::from_hours(1),
             closed_linger: Duration::from_secs(5),
@@ -58,6 +64,21 @@ pub struct Counts {
     pub stragglers: u64,
 }
 
+impl Counts {
+    /// What two tables did together; the most that both held at once is at most their sum.
+    #[must_use]
+    pub const fn plus(self, other: &Self) -> Self {
+        Self {
+            opened: self.opened + other.opened,
+            most: self.most + other.most,
+            expired: self.expired + other.expired,
+            evicted_unestablished: self.evicted_unestablished + other.evicted_unestablished,
+            evicted_established: self.evicted_established + other.evicted_established,
+            stragglers: self.stragglers + other.stragglers,
+        }
+    }
+}
+
 /// Connections by flow.
 #[derive(Debug)]
 pub struct Table {
@@ -77,6 +98,8 @@ pub struct Table {
 struct Entry {
     key: FlowKey,
     generation: u64,
+    /// The latest time of the capture when it had its last frame. A clock that steps back makes nobody idle.
+    touched: Timestamp,
     connection: Connection,
 }
 
@@ -92,7 +115,15 @@ struct Ticket {
 pub struct Slot(u32);
 
 /// A connection that left the table.
-pub type Left = (Connection, Ending);
+#[derive(Debug)]
+pub struct Left {
+    /// The connection.
+    pub connection: Connection,
+    /// Why it left.
+    pub ending: Ending,
+    /// When it was over: its deadline where it had one, else the time of the capture.
+    pub at: Timestamp,
+}
 
 impl Table {
     /// An empty table.
@@ -116,31 +147,34 @@ impl Table {
         self.slots.get(key).map(|slot| Slot(*slot))
     }
 
-    /// The connection in a slot that [`Self::find`] gave.
-    pub fn connection(&mut self, slot: Slot) -> Option<&mut Connection> {
-        self.connections.get_mut(slot.0 as usize).map(|entry| &mut entry.connection)
+    /// The connection in a slot that [`Self::find`] gave, for a frame of it that came when the capture was at `now`.
+    pub fn touch(&mut self, slot: Slot, now: Timestamp) -> Option<&mut Connection> {
+        let entry = self.connections.get_mut(slot.0 as usize)?;
+        entry.touched = now;
+        Some(&mut entry.connection)
     }
 
     /// To be called once when a connection has closed: it leaves sooner from then on.
     pub fn note_closed(&mut self, slot: Slot) {
         let Some(entry) = self.connections.get(slot.0 as usize) else { return };
         let ticket = Ticket { slot: slot.0, generation: entry.generation };
-        self.deadlines.push(Reverse((self.deadline(&entry.connection), ticket)));
+        self.deadlines.push(Reverse((self.deadline(entry), ticket)));
     }
 
-    /// Adds a connection. Where the table is full, another one leaves for it.
-    pub fn insert(&mut self, key: FlowKey, connection: Connection) -> Option<Left> {
-        let left = if self.connections.len() >= self.limits.connections.max(1) { self.evict() } else { None };
+    /// Adds a connection that began when the capture was at `now`. Where the table is full, another one leaves for it.
+    pub fn insert(&mut self, key: FlowKey, connection: Connection, now: Timestamp) -> Option<Left> {
+        let left = if self.connections.len() >= self.limits.connections.max(1) { self.evict(now) } else { None };
         self.counts.opened += 1;
         let ticket = Ticket {
             slot: u32::try_from(self.connections.vacant_key()).unwrap_or(u32::MAX),
             generation: self.counts.opened,
         };
-        self.deadlines.push(Reverse((self.deadline(&connection), ticket)));
         if !connection.is_established() {
             self.unestablished.push_back(ticket);
         }
-        self.connections.insert(Entry { key, generation: ticket.generation, connection });
+        let entry = Entry { key, generation: ticket.generation, touched: now, connection };
+        self.deadlines.push(Reverse((self.deadline(&entry), ticket)));
+        self.connections.insert(entry);
         self.slots.insert(key, ticket.slot);
         self.remembered.remove(&key);
         self.counts.most = self.counts.most.max(self.connections.len());
@@ -149,9 +183,15 @@ impl Table {
     }
 
     /// Takes the connection of this flow out, because another one begins with the same endpoints.
-    pub fn replace(&mut self, key: &FlowKey) -> Option<Left> {
+    pub fn replace(&mut self, key: &FlowKey, now: Timestamp) -> Option<Left> {
         let slot = *self.slots.get(key)?;
-        Some((self.take(slot), Ending::PortReused))
+        Some(Left { connection: self.take(slot), ending: Ending::PortReused, at: now })
+    }
+
+    /// No connection is over before this time; none where no time will come that ends one.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes out one connection that is over by the capture's time `now`. Call it until it gives nothing.
@@ -161,27 +201,25 @@ impl Table {
                 return None;
             }
             self.deadlines.pop();
-            let Some(connection) = self.held(ticket) else { continue };
-            let deadline = self.deadline(connection);
-            if deadline > now {
-                self.deadlines.push(Reverse((deadline, ticket)));
+            let Some(entry) = self.held(ticket) else { continue };
+            let (at, closed, key) = (self.deadline(entry), entry.connection.is_closed(), entry.key);
+            if at > now {
+                self.deadlines.push(Reverse((at, ticket)));
                 continue;
             }
-            let closed = connection.is_closed();
-            let key = self.connections[ticket.slot as usize].key;
             let connection = self.take(ticket.slot);
             if closed {
                 self.remember(key);
-                return Some((connection, Ending::Closed));
+                return Some(Left { connection, ending: Ending::Closed, at });
             }
             self.counts.expired += 1;
-            return Some((connection, Ending::Idle));
+            return Some(Left { connection, ending: Ending::Idle, at });
         }
         None
     }
 
-    /// Takes out all connections that are left at the end of the capture, the oldest first.
-    pub fn drain(&mut self) -> Vec<Left> {
+    /// Takes out all connections that are left when the capture ends at `now`, the oldest first.
+    pub fn drain(&mut self, now: Timestamp) -> Vec<Left> {
         self.slots.clear();
         self.deadlines.clear();
         self.unestablished.clear();
@@ -191,10 +229,7 @@ impl Table {
             |connection: &Connection| if connection.is_closed() { Ending::Closed } else { Ending::CaptureEnded };
         entries
             .into_iter()
-            .map(|entry| {
-                let ending = ending(&entry.connection);
-                (entry.connection, ending)
-            })
+            .map(|Entry { connection, .. }| Left { ending: ending(&connection), connection, at: now })
             .collect()
     }
 
@@ -228,7 +263,7 @@ impl Table {
         &self.counts
     }
 
-    fn deadline(&self, connection: &Connection) -> Timestamp {
+    fn deadline(&self, Entry { connection, touched, .. }: &Entry) -> Timestamp {
         let idle = if connection.is_closed() {
             self.limits.closed_linger
         } else if connection.is_established() {
@@ -236,12 +271,15 @@ impl Table {
         } else {
             self.limits.unestablished_idle
         };
-        connection.last().at + idle
+        *touched + idle
     }
 
-    fn held(&self, ticket: Ticket) -> Option<&Connection> {
-        let entry = self.connections.get(ticket.slot as usize)?;
-        (entry.generation == ticket.generation).then_some(&entry.connection)
+    fn held(&self, ticket: Ticket) -> Option<&Entry> {
+        self.connections.get(ticket.slot as usize).filter(|entry| entry.generation == ticket.generation)
+    }
+
+    fn is_unestablished(&self, ticket: Ticket) -> bool {
+        self.held(ticket).is_some_and(|entry| !entry.connection.is_established())
     }
 
     fn take(&mut self, slot: u32) -> Connection {
@@ -261,41 +299,39 @@ impl Table {
         }
         if self.unestablished.len() > enough {
             let mut unestablished = std::mem::take(&mut self.unestablished);
-            unestablished.retain(|ticket| self.held(*ticket).is_some_and(|connection| !connection.is_established()));
+            unestablished.retain(|ticket| self.is_unestablished(*ticket));
             self.unestablished = unestablished;
         }
     }
 
-    fn evict(&mut self) -> Option<Left> {
+    fn evict(&mut self, now: Timestamp) -> Option<Left> {
         while let Some(ticket) = self.unestablished.pop_front() {
-            if self.held(ticket).is_some_and(|connection| !connection.is_established()) {
+            if self.is_unestablished(ticket) {
                 self.counts.evicted_unestablished += 1;
-                return Some((self.take(ticket.slot), Ending::Evicted));
+                return Some(Left { connection: self.take(ticket.slot), ending: Ending::Evicted, at: now });
             }
         }
-        self.evict_longest_idle()
+        self.evict_longest_idle(now)
     }
 
     /// The heap knows when each connection was due the last time that somebody looked: the first whose deadline has not
     /// moved since is the longest idle one.
-    fn evict_longest_idle(&mut self) -> Option<Left> {
+    fn evict_longest_idle(&mut self, now: Timestamp) -> Option<Left> {
         while let Some(Reverse((at, ticket))) = self.deadlines.pop() {
-            let Some(connection) = self.held(ticket) else { continue };
-            let deadline = self.deadline(connection);
+            let Some(entry) = self.held(ticket) else { continue };
+            let deadline = self.deadline(entry);
             if deadline > at {
                 self.deadlines.push(Reverse((deadline, ticket)));
                 continue;
             }
-            let closed = connection.is_closed();
+            let (closed, key) = (entry.connection.is_closed(), entry.key);
             self.counts.evicted_established += 1;
-            let key = self.connections[ticket.slot as usize].key;
-            let connection = self.take(ticket.slot);
+            // The stragglers of a closed one may still come.
+            let ending = if closed { Ending::Closed } else { Ending::Evicted };
             if closed {
-                // Its stragglers may still come.
                 self.remember(key);
-                return Some((connection, Ending::Closed));
             }
-            return Some((connection, Ending::Evicted));
+            return Some(Left { connection: self.take(ticket.slot), ending, at: now });
         }
         None
     }

@@ -30,6 +30,9 @@ pub mod analyzer;
 pub mod connection;
 pub mod flow;
 
+// The core on several threads.
+pub mod pipeline;
+
 // What it means, and how it is told.
 pub mod diagnosis;
 pub mod pcapng;

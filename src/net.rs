@@ -112,6 +112,21 @@ impl FlowKey {
         Self { addresses: [low.0, high.0], ports: [low.1, high.1] }
     }
 
+    /// A number that spreads flows evenly, the same on every machine and in every run: all 64 bits of it are good.
+    #[must_use]
+    pub fn spread(&self) -> u64 {
+        // The finalizer of SplitMix64 over each word (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
+        let mix = |hash: u64, word: u64| {
+            let mixed = (hash ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ mixed >> 31
+        };
+        let [low, high] = self.addresses.map(u128::from_be_bytes).map(|address| (address ^ address >> 64) as u64);
+        let ports = u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]);
+        mix(mix(mix(0, low), high), ports)
+    }
+
     /// The two endpoints, the lower one first.
     #[must_use]
     pub fn endpoints(&self) -> [Endpoint; 2] {

@@ -80,7 +80,6 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) 
             // A live capture has told them by then.
             events: arguments.events && pace == Pace::AtEnd,
             pace,
-            ..TextOptions::default()
         })),
     }
 }

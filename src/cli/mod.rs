@@ -15,7 +15,7 @@ use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::commands::publish::PublishArgs;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -73,6 +73,9 @@ pub struct AnalyzeArgs {
     /// The same, for those who are used to tcpdump
     #[arg(short, long = "read", value_name = "FILE", num_args = 1.., hide_short_help = true, conflicts_with = "interfaces")]
     pub read: Vec<PathBuf>,
+    /// Threads that analyse files; 1: all in one [default: as many as the machine has, at most 8]
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
     /// Where to capture, and until when
     #[command(flatten)]
     pub live: LiveArgs,

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 /// How the result is told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json, jsonl, markdown, junit, html, github
-    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
+    /// How it is told: as text (the default), json, jsonl, markdown, junit, html, github
+    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
+          hide_default_value = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
@@ -19,7 +21,7 @@ pub struct OutputArgs {
     /// Leave TLS secrets out of what -w saves
     #[arg(long, requires = "write", hide_short_help = true)]
     pub no_secrets: bool,
-    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    /// Pseudonyms for addresses, names, client ids and topics, everywhere; no secrets
     #[arg(long, conflicts_with = "payload")]
     pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
@@ -28,7 +30,7 @@ pub struct OutputArgs {
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
-    /// Exit 1 on a connection that is failed, or degraded [default: never; for run: failed]
+    /// Exit 1 on a connection that is failed, or degraded [never; run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
     /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not

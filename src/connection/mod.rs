@@ -150,6 +150,12 @@ impl Connection {
         Arrival::of(self.endpoints, self.ordinal, self.first, mqtt.facts())
     }
 
+    /// The place of its first frame among all frames of the capture.
+    #[must_use]
+    pub const fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+
     /// Its last frame so far.
     #[must_use]
     pub const fn last(&self) -> Moment {

@@ -6,6 +6,7 @@
 
 mod captured;
 mod dns;
+mod first_look;
 mod fragments;
 mod icmp;
 mod ip;
@@ -16,6 +17,7 @@ mod testing;
 mod transport;
 
 pub use dns::{DnsMessage, QueryType, Question, Rcode};
+pub use first_look::{FirstLook, Look};
 pub use fragments::{FragmentCounts, Limits};
 pub use icmp::{IcmpError, IcmpMessage};
 pub use skip::{Skip, SkipCounts};
@@ -73,9 +75,7 @@ impl Decoder {
     /// A decoder that lets through what is of interest, and keeps no more than the limits allow.
     #[must_use]
     pub fn new(interest: Interest, limits: Limits) -> Self {
-        let Interest { ports, ipv6, dns } = interest;
-        let wanted = Wanted { ports: PortSet::new(&ports), ipv6, dns };
-        Self { wanted, fragments: Fragments::new(limits), skipped: SkipCounts::default() }
+        Self { wanted: Wanted::new(&interest), fragments: Fragments::new(limits), skipped: SkipCounts::default() }
     }
 
     /// Looks at one frame. A datagram that came in fragments is given with the frame that completed it.
@@ -98,6 +98,11 @@ impl Decoder {
         &self.skipped
     }
 
+    /// Counts what was left out before it came here.
+    pub fn join_skipped(&mut self, skipped: &SkipCounts) {
+        self.skipped.join(skipped);
+    }
+
     /// What became of fragmented datagrams.
     #[must_use]
     pub const fn fragments(&self) -> &FragmentCounts {
@@ -112,6 +117,10 @@ impl Decoder {
 }
 
 impl Wanted {
+    fn new(Interest { ports, ipv6, dns }: &Interest) -> Self {
+        Self { ports: PortSet::new(ports), ipv6: *ipv6, dns: *dns }
+    }
+
     /// The whole IP datagram that the frame carries or completes.
     fn datagram<'a>(
         &self,

@@ -132,6 +132,13 @@ impl SkipCounts {
         self.ipv6_attempts
     }
 
+    /// Adds what was counted elsewhere.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.frames.iter_mut().zip(other.frames).for_each(|(own, frames)| *own += frames);
+        self.other_ports.iter_mut().zip(&other.other_ports).for_each(|(own, segments)| *own += segments);
+        self.ipv6_attempts += other.ipv6_attempts;
+    }
+
     /// Counts a frame that is left out.
     pub(super) fn skip<'a>(&mut self, skip: Skip) -> Decoded<'a> {
         self.frames[skip as usize] += 1;

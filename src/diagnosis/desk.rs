@@ -1,7 +1,7 @@
 //! The second stage of the verdict: one connection often explains another, so that a finished one waits a little.
 //!
 //! ```text
-//! arrived(arrival) · push(record) · advance(now) … poll() → record and verdict … finish() … poll() … groups()
+//! arrived(arrival) · push(record) or push_draft(draft) · advance(now) … poll() → record and verdict … finish() … poll() … groups()
 //! ```
 //!
 //! Records come in when they are over, in any order, and go out with their final verdicts in the order of their coming.
@@ -9,7 +9,7 @@
 
 use super::groups::{self, Group, Groups};
 use super::rules;
-use super::{CaptureState, Case, Judged, Thresholds, Verdict};
+use super::{CaptureState, Case, Draft, Judged, Thresholds, Verdict};
 use crate::connection::{Arrival, Record};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
@@ -32,7 +32,7 @@ const MAX_SERVERS: usize = 256;
 #[derive(Debug, Default)]
 pub struct Desk {
     thresholds: Thresholds,
-    waiting: VecDeque<(Timestamp, Record)>,
+    waiting: VecDeque<(Timestamp, Draft)>,
     arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
     groups: Groups,
     now: Option<Timestamp>,
@@ -70,7 +70,7 @@ impl Desk {
     /// The connection that [`Self::poll`] gives next, when it is time.
     #[must_use]
     pub fn next_record(&self) -> Option<&Record> {
-        self.waiting.front().map(|(_, record)| record)
+        self.waiting.front().map(|(_, draft)| draft.record())
     }
 
     /// A server has accepted a client.
@@ -95,13 +95,19 @@ impl Desk {
 
     /// A connection is over.
     pub fn push(&mut self, record: Record) {
+        self.push_draft(record.into());
+    }
+
+    /// A connection is over, and was perhaps judged by itself.
+    pub fn push_draft(&mut self, draft: Draft) {
+        let record = &*draft.record;
         if let Some(mqtt) = record.mqtt.as_deref()
             && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
         {
             self.arrived(arrival);
         }
         let now = self.now.map_or(record.last.at, |now| now.max(record.last.at));
-        self.waiting.push_back((now + WAIT, record));
+        self.waiting.push_back((now + WAIT, draft));
     }
 
     /// The capture's time has come so far.
@@ -123,10 +129,10 @@ impl Desk {
             return None;
         }
         self.counts.early_verdicts += u64::from(is_early);
-        let (_, record) = self.waiting.pop_front()?;
-        let verdict = self.judge(&record, capture);
+        let (_, Draft { record, verdict: drafted }) = self.waiting.pop_front()?;
+        let verdict = self.judge(&record, drafted, capture);
         self.groups.note(&record, &verdict, &self.thresholds);
-        Some((record, verdict))
+        Some((*record, verdict))
     }
 
     /// The findings that span connections, so far.
@@ -141,16 +147,17 @@ impl Desk {
         self.counts
     }
 
-    fn judge(&mut self, record: &Record, capture: CaptureState) -> Verdict {
+    fn judge(&mut self, record: &Record, drafted: Option<Verdict>, capture: CaptureState) -> Verdict {
         let case = Case::new(record, capture, &self.thresholds);
-        let mut found = rules::check_all(&case);
         let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flatten();
-        if let Some((finding, by)) = groups::taken_over(&case, arrivals) {
-            self.groups.note_takeover(record, by, finding.confidence);
-            let rule = rules::find("session-taken-over");
-            let is_told = found.iter().any(|judged| Some(judged.rule.id) == rule.map(|rule| rule.id));
-            found.extend(rule.filter(|_| !is_told).map(|rule| Judged { rule, finding }));
-        }
+        let Some((finding, by)) = groups::taken_over(&case, arrivals) else {
+            return drafted.unwrap_or_else(|| Verdict::from_findings(record, capture, rules::check_all(&case)));
+        };
+        self.groups.note_takeover(record, by, finding.confidence);
+        let mut found = rules::check_all(&case);
+        let rule = rules::find("session-taken-over");
+        let is_told = found.iter().any(|judged| Some(judged.rule.id) == rule.map(|rule| rule.id));
+        found.extend(rule.filter(|_| !is_told).map(|rule| Judged { rule, finding }));
         Verdict::from_findings(record, capture, found)
     }
 }

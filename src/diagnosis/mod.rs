@@ -29,6 +29,35 @@ pub use verdict::{Judged, Outcome, Verdict};
 
 use crate::connection::Record;
 
+/// A connection on its way to its verdict.
+#[derive(Debug)]
+pub struct Draft {
+    record: Box<Record>,
+    /// What it would be if no other connection explained it, where that was looked at.
+    verdict: Option<Verdict>,
+}
+
+impl Draft {
+    /// The connection that is judged.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Judges a connection by itself, in the state that its capture will have when it is told.
+    #[must_use]
+    pub fn new(record: Box<Record>, capture: CaptureState, thresholds: &Thresholds) -> Self {
+        let verdict = diagnose(&record, capture, thresholds);
+        Self { record, verdict: Some(verdict) }
+    }
+}
+
+impl From<Record> for Draft {
+    fn from(record: Record) -> Self {
+        Self { record: Box::new(record), verdict: None }
+    }
+}
+
 /// The verdict on one connection by itself; [`Desk`] gives the final one, which other connections may explain.
 #[must_use]
 pub fn diagnose(record: &Record, capture: CaptureState, thresholds: &Thresholds) -> Verdict {

@@ -197,7 +197,7 @@ impl<'a> Watch<'a> {
         if let Some(saving) = &mut self.parts.saving {
             saving.flush()?;
         }
-        let connections = self.analyzer.stats().table.opened;
+        let connections = self.analyzer.opened();
         self.status.show(now, Counts { frames: self.frames, connections, dropped: self.dropped_frames() });
         Ok(())
     }
@@ -265,10 +265,10 @@ impl<'a> Watch<'a> {
 
     fn take_frame(&mut self, interface: usize, frame: &Frame<'_>) -> Result<()> {
         self.parts.told.capture.truncated |= frame.is_cut();
-        let before = self.analyzer.stats().table.opened;
+        let before = self.analyzer.opened();
         let taken = self.analyzer.push(frame);
         match taken {
-            Taken::Connection(key) if self.analyzer.stats().table.opened > before => self.stuck.begin(key, frame),
+            Taken::Connection(key) if self.analyzer.opened() > before => self.stuck.begin(key, frame),
             Taken::Connection(key) => self.stuck.go_on(key, frame),
             Taken::Supporting => {}
             Taken::PassedOver => return Ok(()),
@@ -294,7 +294,7 @@ impl<'a> Watch<'a> {
         if self.parts.pace == Pace::AtEnd {
             return false;
         }
-        let few = usize::try_from(self.analyzer.stats().table.opened).is_ok_and(|opened| opened <= self.output.limit);
+        let few = usize::try_from(self.analyzer.opened()).is_ok_and(|opened| opened <= self.output.limit);
         self.output.events || (few && is_step(&happening.event.kind))
     }
 
@@ -369,7 +369,7 @@ impl<'a> Watch<'a> {
 
     /// What to say where no connection was seen.
     fn hints(&self) -> Vec<String> {
-        if self.analyzer.stats().table.opened > 0 || self.output.quiet {
+        if self.analyzer.opened() > 0 || self.output.quiet {
             return Vec::new();
         }
         let interfaces = &self.parts.interfaces;

@@ -25,7 +25,47 @@ pub trait Source {
 
     /// What is known of the capture so far; complete once [`Source::next_frame`] has returned `None`.
     fn info(&self) -> &CaptureInfo;
+
+    /// Hands over a buffer of frames, instead of one by one: `spare` is one to be used again, empty or not. Each frame is shown to
+    /// the taker with its place in the buffer that is given back; those that it keeps do lie there, unless it ends the matter.
+    fn fill(&mut self, mut spare: Vec<u8>, taker: &mut dyn Taker) -> Filled {
+        spare.clear();
+        while spare.len() < FILLED {
+            let frame = self.next_frame();
+            let is_over = frame.is_none();
+            if let Some(frame) = frame
+                && taker.take(&frame, spare.len())
+            {
+                spare.extend_from_slice(frame.data);
+            }
+            if !taker.note(self.info()) || is_over {
+                return Filled { bytes: spare, more: false };
+            }
+        }
+        Filled { bytes: spare, more: true }
+    }
 }
+
+/// Takes the frames of a buffer.
+pub trait Taker {
+    /// The next frame, and where in the buffer it lies if it is kept. Says whether it is.
+    fn take(&mut self, frame: &Frame<'_>, start: usize) -> bool;
+
+    /// What is known of the capture after each frame, and at its end. Says whether to go on.
+    fn note(&mut self, info: &CaptureInfo) -> bool;
+}
+
+/// A buffer that frames lie in.
+#[derive(Debug)]
+pub struct Filled {
+    /// The buffer.
+    pub bytes: Vec<u8>,
+    /// Whether there may be another one.
+    pub more: bool,
+}
+
+/// Bytes of a buffer of frames: large enough that handing it over does not matter, small enough to stay in a cache.
+const FILLED: usize = 512 << 10;
 
 /// Opens one capture, or several as one in the order of their time. `-` is standard input.
 ///

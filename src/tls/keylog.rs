@@ -121,6 +121,18 @@ impl KeyLog {
         self.secrets.values().map(|secrets| u64::from(secrets.is_used())).sum::<u64>() + self.evicted_used
     }
 
+    /// Takes over which secrets decrypted something elsewhere, by a log of the same content.
+    pub fn join_used(&mut self, other: &Self) {
+        for (name, secrets) in &other.secrets {
+            if secrets.is_used()
+                && let Some(own) = self.secrets.get(name)
+            {
+                own.mark_used();
+            }
+        }
+        self.evicted_used += other.evicted_used;
+    }
+
     /// The secrets that were used, as a key log again, in the order of their arrival: for a decryption secrets block.
     pub fn used_text(&self) -> Zeroizing<String> {
         let used = self.order.iter().filter_map(|name| Some((name, self.secrets.get(name)?)));

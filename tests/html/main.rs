@@ -9,7 +9,7 @@ mod samples;
 
 use browser::Browser;
 use captures::have;
-use iotcap::report::model::{Connection, Outcome, Summary};
+use iotcap::report::model::{Connection, Expectation, Mismatch, Outcome, Summary};
 use iotcap::report::{Format, Html};
 use serde_json::{Value, json};
 use std::io::BufWriter;
@@ -84,6 +84,10 @@ impl Page {
 }
 
 fn write_report(connections: &[Connection], file: &Path) {
+    write_judged(connections, &[], file);
+}
+
+fn write_judged(connections: &[Connection], expectations: &[Expectation], file: &Path) {
     let mut out = BufWriter::new(std::fs::File::create(file).expect("a file"));
     let mut format = Html::default();
     let mut summary = Summary::default();
@@ -92,6 +96,7 @@ fn write_report(connections: &[Connection], file: &Path) {
         summary.count(&connection.glance());
         format.connection(connection, &mut out).expect("written");
     }
+    format.judged(expectations);
     format.finish(&samples::capture(), &summary, &[samples::takeover()], &mut out).expect("written");
 }
 
@@ -215,11 +220,53 @@ fn a_refused_certificate_is_drawn() {
     assert!(page.text(".filter code").contains("ip.addr==192.0.2.10 && tcp.port==55603"));
     assert_eq!(page.count(".bars .bar.not-reached"), 2);
     assert!(page.text(".certificates").contains("CN=a1lab0example-ats"));
-    assert!(page.text(".finding.error").contains("the certificate is not registered in this account"));
+    assert!(page.text(".details .finding.error").contains("the certificate is not registered in this account"));
 
     page.search("");
     page.click("#connection-40 button.open");
     assert_eq!(page.count("[id='details-40'] .step.retransmission"), 3);
+    page.is_quiet();
+}
+
+#[test]
+fn every_step_can_be_explained() {
+    let Some(page) = Page::of(&[samples::refused()]) else { return };
+    let visible =
+        "return [...document.querySelectorAll('.ladder .lesson')].filter((lesson) => lesson.checkVisibility()).length";
+    let events = samples::refused().events.len() as u64;
+    assert_eq!(page.count(".ladder .event .ask"), events, "each has a sentence");
+    assert_eq!(page.run(visible), 0, "and keeps it until it is asked for");
+    page.click(".ladder .step .ask");
+    assert_eq!(page.run(visible), 1);
+    assert!(page.text(".ladder .step .lesson").contains("RFC 9293"), "what a SYN is, and where that stands");
+    page.click(".ladder .step .ask");
+    assert_eq!(page.run(visible), 0);
+    page.click(".tools label:nth-of-type(2) input");
+    // 15 kinds of event, certificate being sent by both sides; and three phases.
+    assert_eq!(page.run(visible), 15 + 3);
+    page.is_quiet();
+}
+
+#[test]
+fn expectations_lead_to_the_connections_that_do_not_meet_them() {
+    let unmet = Expectation {
+        name: "the gateway".to_owned(),
+        expected: "reaches mqtt-session".to_owned(),
+        met: false,
+        connections: 1,
+        mismatches: vec![Mismatch {
+            connection: Some("40".to_owned()),
+            message: "it reached syn".to_owned(),
+            frames: samples::frames(&[40, 43]),
+        }],
+        more_mismatches: 2,
+    };
+    let connections = [samples::refused(), samples::stuck_syn()];
+    let Some(page) = Page::with(|file| write_judged(&connections, &[unmet], file)) else { return };
+    let told = page.text(".expectations");
+    assert!(told.contains("not met") && told.contains("it reached syn (frames 40, 43)") && told.contains("and 2 more"));
+    page.click(".expectations a");
+    assert!(page.text("[id='details-40'] .verdict").contains("never answered"));
     page.is_quiet();
 }
 

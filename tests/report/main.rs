@@ -364,7 +364,10 @@ mod in_html {
         let page = page(&[samples::stuck_syn()]);
         let (_, page) = page.split_once("</style>").expect("a style");
         let (page, _) = page.rsplit_once("<script>").expect("a script");
-        insta::assert_snapshot!(page);
+        // What findings mean is the rules' own text; a line an element reads better.
+        let is_learned = |line: &&str| line.starts_with("<script") && line.contains("id=\"learn\"");
+        let lines: Vec<_> = page.lines().filter(|line| !is_learned(line)).collect();
+        insta::assert_snapshot!(lines.join("\n").replace("><", ">\n<"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a reader can ask about: the meaning of each finding, event and phase that stands in the report, once each.
 
 use crate::diagnosis::{Rule, rules};
-use crate::report::model::{Connection, Layer};
+use crate::report::model::{Connection, Layer, PhaseName};
+use crate::report::teach;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,9 @@ const MOST_KINDS: usize = 256;
 impl Learned {
     /// Remembers what occurs in a connection.
     pub(super) fn note(&mut self, connection: &Connection) {
-        connection.findings.iter().for_each(|finding| self.note_finding(&finding.id));
+        for finding in &connection.findings {
+            self.note_finding(&finding.id);
+        }
         for event in &connection.events {
             let is_known = self.kinds.iter().any(|(layer, kind)| *layer == event.layer && *kind == event.kind);
             if !is_known && self.kinds.len() < MOST_KINDS {
@@ -35,10 +38,13 @@ impl Learned {
     /// All that can be told.
     pub(super) fn told(&self) -> Told {
         let finding = |id: &&'static str| rules::find(id).map(|rule| (rule.id, Meaning::of(rule)));
+        let event = |(layer, kind): &(Layer, String)| {
+            Some((format!("{layer}/{kind}"), Sentence::of(teach::event(*layer, kind)?)))
+        };
         Told {
             findings: self.findings.iter().filter_map(finding).collect(),
-            events: BTreeMap::new(),
-            phases: BTreeMap::new(),
+            events: self.kinds.iter().filter_map(event).collect(),
+            phases: PhaseName::ALL.iter().map(|&name| (name.name(), Sentence::of(teach::phase(name)))).collect(),
         }
     }
 }
@@ -78,4 +84,10 @@ impl Meaning {
 struct Sentence {
     sentence: &'static str,
     section: &'static str,
+}
+
+impl Sentence {
+    const fn of(lesson: &teach::Lesson) -> Self {
+        Self { sentence: lesson.sentence, section: lesson.section }
+    }
 }

@@ -4,6 +4,7 @@
 //! what is told of a connection data in a block of its own, which the script reads when the connection is opened. No
 //! text from the wire ever becomes markup, and the page's policy lets no other script run than its own.
 
+mod across;
 mod assets;
 mod data;
 mod learn;
@@ -15,7 +16,7 @@ pub use assets::{SCRIPT, START, STYLE};
 pub use row::Row;
 
 use super::format::Format;
-use super::model::{Capture, Connection, Group, Summary};
+use super::model::{Capture, Connection, Expectation, Group, Summary};
 use super::spool::Spool;
 use learn::Learned;
 use std::io::{self, Write};
@@ -31,6 +32,7 @@ pub struct Html {
     /// What is told of a connection that is opened.
     details: Spool,
     learned: Learned,
+    expectations: Vec<Expectation>,
 }
 
 impl Format for Html {
@@ -48,6 +50,10 @@ impl Format for Html {
         })
     }
 
+    fn judged(&mut self, expectations: &[Expectation]) {
+        self.expectations = expectations.to_vec();
+    }
+
     fn finish(
         &mut self,
         capture: &Capture,
@@ -55,8 +61,10 @@ impl Format for Html {
         groups: &[Group],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        groups.iter().for_each(|group| self.learned.note_finding(&group.id));
-        out.write_all(page::top(capture, summary, groups).into_string().as_bytes())?;
+        for group in groups {
+            self.learned.note_finding(&group.id);
+        }
+        out.write_all(page::top(capture, summary, groups, &self.expectations).into_string().as_bytes())?;
 
         out.write_all(b"<noscript><ol class=\"listed\">\n")?;
         self.listed.drain_sorted(|connection| out.write_all(connection))?;

@@ -1,16 +1,17 @@
 //! The frame of the page: head, capture, summary, groups; and the list for browsers without a script.
 
+use super::across;
 use super::assets::{SCRIPT, START, STYLE, policy};
 use crate::diagnosis::rules;
-use crate::report::model::{Capture, CaptureKind, Connection, Damage, Group, Outcome, Summary};
-use crate::report::{escape, units};
+use crate::report::model::{Capture, CaptureKind, Connection, Damage, Expectation, Group, Outcome, Summary};
+use crate::report::{escape, phrases, units};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// All up to the place where the connections stand.
-pub(super) fn top(capture: &Capture, summary: &Summary, groups: &[Group]) -> Markup {
+pub(super) fn top(capture: &Capture, summary: &Summary, groups: &[Group], expectations: &[Expectation]) -> Markup {
     let title = match capture.files.len() {
         0 | 1 => escape(&capture.source),
         files => format!("{} captures", units::count(files as u64)).into(),
@@ -50,7 +51,8 @@ pub(super) fn top(capture: &Capture, summary: &Summary, groups: &[Group]) -> Mar
                 div #times {}
             }
         }
-        (self::groups(groups))
+        (across::expectations(expectations))
+        (across::groups(groups))
         section #connections aria-labelledby="connections-title" tabindex="-1" {
             h2 #connections-title { "Connections" }
             div #table {}
@@ -77,14 +79,11 @@ pub(super) fn data_block<W: Write + ?Sized>(
 
 /// A connection where there is no script.
 pub(super) fn listed(connection: &Connection) -> Markup {
-    let (client, server) = (&connection.client, &connection.server);
     html! {
         li class=(connection.outcome.name()) {
             p { strong { (mark(connection.outcome)) " " (connection.outcome.name()) } " " (escape(&connection.headline)) }
             p.dim {
-                "frame " (connection.id) " · " (escape(&client.address)) ":" (client.port) " → "
-                @if let Some(name) = &server.name { (escape(name)) " " }
-                (escape(&server.address)) ":" (server.port) " · " (connection.started)
+                "frame " (connection.id) " · " (escape(&phrases::ends(connection))) " · " (connection.started)
                 @if let Some(cause) = &connection.cause { " · " (escape(cause)) }
             }
             @if connection.outcome == Outcome::Failed {
@@ -228,46 +227,7 @@ fn causes(summary: &Summary) -> Markup {
     }
 }
 
-fn groups(groups: &[Group]) -> Markup {
-    html! {
-        @if !groups.is_empty() {
-            section.groups aria-labelledby="groups" {
-                h2 #groups { "Across connections" }
-                @for group in groups { (self::group(group)) }
-            }
-        }
-    }
-}
-
-fn group(group: &Group) -> Markup {
-    html! {
-        article class={ "finding " (group.severity.name()) } {
-            h3 { (escape(&group.message)) }
-            p.dim {
-                (escape(&group.id)) " " span.code { (escape(&group.code)) } " · " (group.confidence.name())
-                @if let Some(server) = &group.server {
-                    " · " (escape(server.name.as_deref().unwrap_or(&server.address))) ":" (server.port)
-                }
-            }
-            @if !group.evidence.is_empty() { ul { @for item in &group.evidence { li { (escape(item)) } } } }
-            @for item in &group.remedy { p.remedy { (prose(item)) } }
-            @if !group.connections.is_empty() {
-                p.members {
-                    "connections "
-                    @for id in group.connections.iter().take(MOST_MEMBERS) { a href={ "#connection-" (id) } { (id) } " " }
-                    @if group.connections.len() > MOST_MEMBERS {
-                        "and " (units::count((group.connections.len() - MOST_MEMBERS) as u64)) " more"
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The most connections of a group that are named.
-const MOST_MEMBERS: usize = 40;
-
-const fn mark(outcome: Outcome) -> &'static str {
+pub(super) const fn mark(outcome: Outcome) -> &'static str {
     // U+FE0E asks for a letter where the system would rather draw a picture.
     match outcome {
         Outcome::Ok => "✔\u{fe0e}",
@@ -279,7 +239,7 @@ const fn mark(outcome: Outcome) -> &'static str {
 }
 
 /// A sentence of the catalogue: what stands between backticks is to be typed.
-fn prose(text: &str) -> Markup {
+pub(super) fn prose(text: &str) -> Markup {
     html! {
         @for (place, part) in text.split('`').enumerate() {
             @if place % 2 == 1 { code { (escape(part)) } } @else { (escape(part)) }

@@ -1,6 +1,7 @@
 //! One line of the table: what can be sorted, filtered and searched without reading the whole connection.
 
 use crate::report::model::{Connection, Millis, Outcome, PhaseName, PhaseOutcome, Time};
+use crate::report::phrases;
 use serde::Serialize;
 
 /// A connection in the table. Texts are cut where they are too long for a line.
@@ -48,8 +49,8 @@ impl<'a> Row<'a> {
             stopped_in: connection.stopped_in,
             cause: connection.cause.as_deref(),
             headline: cut(&connection.headline),
-            client: format!("{}:{}", connection.client.address, connection.client.port),
-            server: format!("{}:{}", connection.server.address, connection.server.port),
+            client: phrases::client(connection),
+            server: phrases::host_and_port(&connection.server.address, connection.server.port),
             name: connection.server.name.as_deref().map(cut),
             client_id: mqtt.and_then(|mqtt| mqtt.client_id.as_deref()).map(cut),
             topics: topics.map(|topic| cut(&topic.name)).collect(),

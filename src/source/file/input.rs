@@ -1,5 +1,6 @@
 //! A reader in, a window of its bytes out: one buffer, filled in large pieces, grown only as bytes really come.
 
+use crate::source::FILLED;
 use flate2::bufread::MultiGzDecoder;
 use std::io::{self, BufReader, Cursor, Read};
 use std::ops::Range;
@@ -21,12 +22,21 @@ pub(super) struct Input {
     offset: u64,
     ended: bool,
     failure: Option<io::Error>,
+    keeping: Option<Keeping>,
+}
+
+/// Buffers are handed over whole instead of being written over.
+#[derive(Default)]
+struct Keeping {
+    /// The buffer that was left behind first: what was handed out of it stays good.
+    left: Option<Vec<u8>>,
+    spare: Vec<u8>,
 }
 
 impl Input {
     fn new(reader: Box<dyn Read + Send>, buffer_size: usize, read_size: usize) -> Self {
         let buffer = vec![0; buffer_size];
-        Self { reader, read_size, buffer, window: 0..0, offset: 0, ended: false, failure: None }
+        Self { reader, read_size, buffer, window: 0..0, offset: 0, ended: false, failure: None, keeping: None }
     }
 
     /// Whether the window holds at least `len` bytes, after reading as far as that needs. Positions that were handed out
@@ -68,6 +78,26 @@ impl Input {
         self.offset
     }
 
+    /// From now on positions stay good, in the buffer that [`Self::take_left`] gives, until that is called; `spare` is a buffer to
+    /// use then.
+    pub(super) fn keep(&mut self, spare: Vec<u8>) {
+        let keeping = self.keeping.get_or_insert_default();
+        if spare.len() >= self.read_size {
+            keeping.spare = spare;
+        }
+    }
+
+    /// The buffer that had no room any more, if there was one since the last call.
+    pub(super) fn take_left(&mut self) -> Option<Vec<u8>> {
+        self.keeping.as_mut()?.left.take()
+    }
+
+    /// The buffer of the last positions, at the end of the input.
+    pub(super) fn take_last(&mut self) -> Vec<u8> {
+        self.window = 0..0;
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Why reading ended, where it was by a failure; told once.
     pub(super) fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
@@ -105,7 +135,26 @@ impl Input {
     /// buffer stays: moving it for each of many small steps would cost the square.
     fn make_room(&mut self, len: usize) {
         let fits = self.window.start + len <= self.buffer.len();
-        if !fits && self.window.len() <= self.buffer.len() / 2 {
+        if fits || self.window.len() > self.buffer.len() / 2 {
+            return;
+        }
+        if let Some(keeping) = &mut self.keeping {
+            let mut next = std::mem::take(&mut keeping.spare);
+            // One that a huge record has grown is not kept.
+            if next.len() < self.window.len() || next.len() > 2 * FILLED {
+                next = vec![0; FILLED.max(2 * self.window.len())];
+            }
+            if let (Some(to), Some(rest)) = (next.get_mut(..self.window.len()), self.buffer.get(self.window.clone())) {
+                to.copy_from_slice(rest);
+            }
+            let left = std::mem::replace(&mut self.buffer, next);
+            if keeping.left.is_none() {
+                keeping.left = Some(left);
+            } else {
+                keeping.spare = left;
+            }
+            self.window = 0..self.window.len();
+        } else {
             self.buffer.copy_within(self.window.clone(), 0);
             self.window = 0..self.window.len();
         }

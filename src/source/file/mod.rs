@@ -14,9 +14,9 @@ mod testing;
 
 pub use merge::MergedSource;
 
-use super::Source;
 use super::error::{LooksLike, OpenError, display_name};
 use super::info::{CaptureInfo, Damage, Fault};
+use super::{Filled, Source, Taker};
 use crate::frame::{Frame, FrameId, LinkType};
 use crate::time::Timestamp;
 use input::Input;
@@ -32,6 +32,8 @@ const READ: usize = 256 << 10;
 pub struct FileSource {
     reader: Reader,
     info: CaptureInfo,
+    /// The first frame of the next buffer, where buffers are handed over.
+    ahead: Option<Located>,
 }
 
 impl FileSource {
@@ -57,19 +59,48 @@ impl FileSource {
         let mut info = CaptureInfo::default();
         let reader = Reader::begin(0, &name, input, READ, &mut info)?;
         info.sources.push(name);
-        Ok(Self { reader, info })
+        Ok(Self { reader, info, ahead: None })
     }
 }
 
 impl Source for FileSource {
     fn next_frame(&mut self) -> Option<Frame<'_>> {
-        let located = self.reader.advance(&mut self.info)?;
+        let located = self.ahead.take().or_else(|| self.reader.advance(&mut self.info))?;
         self.info.add_frame(located.data.len());
         Some(self.reader.frame(located))
     }
 
     fn info(&self) -> &CaptureInfo {
         &self.info
+    }
+
+    /// Nothing is copied but a frame that a buffer's end cuts.
+    fn fill(&mut self, spare: Vec<u8>, taker: &mut dyn Taker) -> Filled {
+        let Self { reader, info, ahead } = self;
+        reader.input.keep(spare);
+        let mut kept = 0_usize;
+        loop {
+            let located = ahead.take().or_else(|| reader.advance(info));
+            if let Some(left) = reader.input.take_left() {
+                if kept > 0 {
+                    *ahead = located;
+                    return Filled { bytes: left, more: true };
+                }
+                reader.input.keep(left);
+            }
+            let is_over = located.is_none();
+            if let Some(located) = located {
+                info.add_frame(located.data.len());
+                let start = located.data.start;
+                kept += usize::from(taker.take(&reader.frame(located), start));
+            }
+            if !taker.note(info) {
+                return Filled { bytes: Vec::new(), more: false };
+            }
+            if is_over {
+                return Filled { bytes: reader.input.take_last(), more: false };
+            }
+        }
     }
 }
 

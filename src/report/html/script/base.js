@@ -132,6 +132,11 @@ function prose(text) {
   return text.split("`").map((part, at) => (at % 2 === 1 ? el("code", {}, part) : part));
 }
 
+/** An IPv6 address stands in brackets where a port follows it. */
+function hostAndPort(end) {
+  return end.address.includes(":") ? `[${end.address}]:${end.port}` : `${end.address}:${end.port}`;
+}
+
 function frameText(frame, file) {
   return file > 1 ? `${file}:${frame}` : String(frame);
 }

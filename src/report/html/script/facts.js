@@ -23,8 +23,8 @@ function tcpFacts(connection) {
   const some = (number) => (number > 0 ? count(number) : null);
   const again = tcp.retransmissions;
   return terms("TCP", [
-    ["client", `${connection.client.address}:${connection.client.port}`],
-    ["server", `${connection.server.address}:${connection.server.port}`],
+    ["client", hostAndPort(connection.client)],
+    ["server", hostAndPort(connection.server)],
     ["frames", count(connection.frames)],
     ["payload", `client ${size(connection.bytes.client)}, server ${size(connection.bytes.server)}`],
     ["round trip", tcp.rtt && `${human(tcp.rtt.median)} (${human(tcp.rtt.min)} to ${human(tcp.rtt.max)})`],

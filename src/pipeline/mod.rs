@@ -1,0 +1,179 @@
+//! Frames spread by flow over threads, and what they told put into one order.
+//!
+//! ```text
+//! reader ──Batch──▶ analyzer of share 0 ──News──┐
+//!        ╲─Batch──▶ analyzer of share 1 ──News──┴▶ by batch, sorted ──▶ tell
+//! ```
+//!
+//! In come batches, filled by a thread of their own; out go connections that are over and clients that were accepted, in the order in
+//! which one [`Analyzer`] alone would have told them, whatever the number of threads. All threads see the same batches, so that
+//! none waits for another but at the end of each; a batch is used again when all have seen it, and there is a fixed number.
+//!
+//! Nothing here reads a file or writes a report: both are functions of the caller.
+
+mod batch;
+
+pub use batch::{Batch, Dealer};
+
+use crate::analyzer::{Analyzer, Config, News};
+use crate::connection::Record;
+use crate::flow::Share;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, ScopedJoinHandle};
+
+/// Batches that wait for a thread, or results that wait for the others' at most.
+const WAITING: usize = 4;
+
+/// The most threads that have a use: beyond, the reader is what all wait for.
+pub const MAX_THREADS: usize = 64;
+
+/// How a capture is analysed by several threads.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What each analyzer is told.
+    pub config: Config,
+    /// TLS secrets that are known before the first frame, in the NSS key log format.
+    pub secrets: Vec<Vec<u8>>,
+    /// How many analyzers share the flows, each in its thread; 1 to [`MAX_THREADS`].
+    pub threads: usize,
+}
+
+impl Plan {
+    fn share(&self, index: usize) -> Share {
+        Share { index, of: self.threads() }
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.clamp(1, MAX_THREADS)
+    }
+}
+
+/// Analyses a capture: `fill` makes the batches and says whether there are more, `judge` makes of each finished connection what is
+/// to be told of it (in the thread that has it), and `tell` gets that in order.
+///
+/// # Errors
+/// The first of `tell`: the rest is left.
+pub fn run<T: Send, E>(
+    plan: &Plan,
+    fill: impl FnMut(&mut Dealer, &mut Batch) -> bool + Send,
+    judge: impl Fn(Box<Record>) -> T + Sync,
+    mut tell: impl FnMut(News<T>) -> Result<(), E>,
+) -> Result<Analyzer, E> {
+    let (give_back, emptied) = channel();
+    for _ in 0..plan.threads() + WAITING {
+        // The other end is held here.
+        let _ = give_back.send(Batch::default());
+    }
+    thread::scope(|scope| {
+        let (mut batches, mut results, mut analyzers) = (Vec::new(), Vec::new(), Vec::new());
+        for index in 0..plan.threads() {
+            let (batch_to, batches_here) = sync_channel(WAITING);
+            let (result_to, results_here) = sync_channel(WAITING);
+            let (give_back, judge) = (give_back.clone(), &judge);
+            analyzers.push(scope.spawn(move || {
+                let analyzer = Analyzer::for_share(plan.config.clone(), plan.share(index));
+                Worker { analyzer, share: plan.share(index), judge, result_to, give_back }.work(plan, &batches_here)
+            }));
+            batches.push(batch_to);
+            results.push(results_here);
+        }
+        drop(give_back);
+        let dealer = Dealer::new(&plan.config, plan.threads());
+        let reader = scope.spawn(move || read(dealer, fill, &emptied, &batches));
+        let told = merge(&results, &mut tell);
+        // Whoever still works for somebody who gave up ends now.
+        drop(results);
+        let dealer = join(reader);
+        let analyzers: Vec<_> = analyzers.into_iter().map(join).collect();
+        told.map(|()| joined(plan, analyzers, &dealer))
+    })
+}
+
+/// Fills batches and hands each to all, until there are no more or nobody wants them.
+fn read(
+    mut dealer: Dealer,
+    mut fill: impl FnMut(&mut Dealer, &mut Batch) -> bool,
+    emptied: &Receiver<Batch>,
+    to: &[SyncSender<Arc<Batch>>],
+) -> Dealer {
+    while let Ok(mut batch) = emptied.recv() {
+        let more = fill(&mut dealer, &mut batch);
+        let batch = Arc::new(batch);
+        let gone = to.iter().any(|to| to.send(Arc::clone(&batch)).is_err());
+        if gone || !more {
+            break;
+        }
+    }
+    dealer
+}
+
+/// Gives what the analyzers told of each batch, in order.
+fn merge<T, E>(results: &[Receiver<Vec<News<T>>>], tell: &mut impl FnMut(News<T>) -> Result<(), E>) -> Result<(), E> {
+    let mut news = Vec::new();
+    loop {
+        let mut is_over = true;
+        for told in results.iter().filter_map(|result| result.recv().ok()) {
+            is_over = false;
+            news.extend(told);
+        }
+        // Of one analyzer they are in order, so that sorting is merging.
+        news.sort_by_key(|news| news.order);
+        news.drain(..).try_for_each(&mut *tell)?;
+        if is_over {
+            return Ok(());
+        }
+    }
+}
+
+/// One of the threads that analyse.
+struct Worker<'a, T, J> {
+    analyzer: Analyzer,
+    share: Share,
+    judge: &'a J,
+    result_to: SyncSender<Vec<News<T>>>,
+    give_back: Sender<Batch>,
+}
+
+impl<T, J: Fn(Box<Record>) -> T> Worker<'_, T, J> {
+    fn work(mut self, plan: &Plan, batches: &Receiver<Arc<Batch>>) -> Analyzer {
+        for text in &plan.secrets {
+            self.analyzer.add_secrets(text);
+        }
+        while let Ok(batch) = batches.recv() {
+            batch.show(&mut self.analyzer, self.share);
+            // The last one that has seen it.
+            if let Some(batch) = Arc::into_inner(batch) {
+                let _ = self.give_back.send(batch.emptied());
+            }
+            if !self.hand_over() {
+                return self.analyzer;
+            }
+        }
+        self.analyzer.finish();
+        self.hand_over();
+        self.analyzer
+    }
+
+    /// Whether somebody still wants it.
+    fn hand_over(&mut self) -> bool {
+        let news = std::iter::from_fn(|| self.analyzer.poll_news()).map(|news| news.map(self.judge)).collect();
+        self.result_to.send(news).is_ok()
+    }
+}
+
+/// One analyzer with the figures of all. What is of no flow was seen by each, so that the first one's word counts.
+fn joined(plan: &Plan, analyzers: Vec<Analyzer>, dealer: &Dealer) -> Analyzer {
+    let mut analyzers = analyzers.into_iter();
+    let mut first = analyzers.next().unwrap_or_else(|| Analyzer::new(plan.config.clone()));
+    for other in analyzers {
+        first.join(&other);
+    }
+    first.join_reading(dealer.stats(), dealer.skipped());
+    first
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
