@@ -106,6 +106,8 @@ fn hold_checksums(captures: &[PathBuf], folder: &Path) {
     let options = ["ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"];
     let fields = ["ip", "tcp", "udp", "icmp", "icmpv6"].map(|protocol| format!("{protocol}.checksum.status"));
     let bad = fields.iter().map(|field| format!("{field}==0")).collect::<Vec<_>>().join(" || ");
+    // Nobody can check the TCP checksum of a packet that an error quotes in part.
+    let bad = bad.replace("tcp.checksum.status==0", "(tcp.checksum.status==0 && !icmp && !icmpv6)");
     let found = tshark(&all, &options, &bad, &["frame.number", "frame.protocols", "ip.src", "_ws.col.Info"]);
     assert!(found.is_empty(), "{} bad checksums, the first {:?}", found.len(), found[0]);
     let good = tshark(&all, &options, "tcp.checksum.status==1", &["frame.number"]).len();
