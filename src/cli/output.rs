@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// How it is told: as text (the default), json, jsonl, markdown, junit, html, github
+    /// As text (the default), json, jsonl, markdown, junit, html or github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
           hide_default_value = true)]
     pub format: FormatName,
@@ -20,7 +20,7 @@ pub struct OutputArgs {
     /// Leave TLS secrets out of what -w saves
     #[arg(long, requires = "write", hide_short_help = true)]
     pub no_secrets: bool,
-    /// Pseudonyms for addresses, names, client ids and topics, everywhere; no secrets
+    /// Pseudonyms for addresses, names, client ids, topics; no secrets
     #[arg(long, conflicts_with = "payload")]
     pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
