@@ -2,7 +2,7 @@
 # Installs what iotcap needs from the system, and says what it does.
 #
 #   install-system.sh build    libpcap's development files and a C compiler: enough to build and run
-#   install-system.sh peers    the real programs that tests hold iotcap against (tshark, mosquitto, …)
+#   install-system.sh peers    the real programs that tests hold iotcap against (tshark, mosquitto, Chromium, …)
 #
 # Nothing is installed where everything is there already.
 set -eu
@@ -21,7 +21,8 @@ need_build() {
 }
 
 need_peers() {
-  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip && have npm &&
+  have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
+    have xmllint && have npm && have chromium && have chromedriver &&
     { have valgrind || [ "$(uname)" = Darwin ]; }
 }
 
@@ -37,11 +38,16 @@ install_build() {
 
 install_peers() {
   case "$(package_manager)" in
-    apt-get) apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv nodejs npm valgrind ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute nodejs-npm valgrind ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 npm valgrind ;;
+    apt-get)
+      apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv valgrind libxml2-utils chromium \
+        chromium-driver
+      # Node.js from elsewhere brings an npm of its own, which Debian's would not stand beside.
+      have npm || apt_get nodejs npm
+      ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute valgrind libxml2 nodejs-npm chromium chromedriver ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 valgrind libxml2 npm chromium ;;
     brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
-    *) give_up "tshark, tcpdump, mosquitto and openssl" ;;
+    *) give_up "tshark, tcpdump, mosquitto, openssl and Chromium" ;;
   esac
 }
 

@@ -9,6 +9,7 @@ mod told;
 pub(crate) use gathered::Gathered;
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};
+use told::Known;
 pub(crate) use {outputs::Output, told::Told};
 
 use self::gathered::Gathering;
@@ -23,12 +24,13 @@ use crate::expect::Expectations;
 use crate::mqtt;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
-use crate::saving::Saving;
+use crate::saving::AnnotatedFile;
 use crate::source::bpf::FilterProgram;
 use crate::source::{self, Source};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 /// Analyses captures and tells what was found.
 ///
@@ -90,8 +92,8 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) ->
     let expectations = expectations(&arguments.output)?;
     let told = Told::begin(outputs, thresholds(&arguments.output)?)?;
     let mut told = told.expecting(expectations.as_ref());
-    let mut saving = saving(arguments)?;
-    let names = source.info().sources.clone();
+    told.saving = saving(arguments)?;
+    told.redactor = arguments.output.redact.then(Box::default);
     let mut secrets_seen = 0;
     let mut goes_on = true;
     while goes_on {
@@ -99,9 +101,8 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) ->
             Some(frame) if filter.as_mut().is_none_or(|filter| filter.matches(&frame)) => {
                 let taken = analyzer.push(&frame);
                 told.tell_all(&mut analyzer)?;
-                if let Some(saving) = saving.as_mut().filter(|_| taken != Taken::PassedOver) {
-                    let file = usize::from(frame.id.file());
-                    saving.add((file, names.get(file).map_or("", String::as_str)), &frame)?;
+                if let Some(saving) = told.saving.as_mut().filter(|_| taken != Taken::PassedOver) {
+                    saving.add(&frame)?;
                 }
             }
             Some(_) => {}
@@ -119,16 +120,19 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) ->
     }
     analyzer.finish();
     told.tell_all(&mut analyzer)?;
-    if let Some(saving) = &mut saving {
-        saving.flush()?;
-    }
     if let Some(filter) = &filter {
         say_where_the_filter_does_not_fit(filter, source.as_ref());
     }
     let facts =
         CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source.as_ref(), &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    told.finish(&capture, &about_capture(&analyzer, &arguments.selection)).map(Some)
+    let secrets = if arguments.output.no_secrets || arguments.output.redact {
+        Zeroizing::default()
+    } else {
+        analyzer.used_secrets()
+    };
+    let known = Known { info: source.info(), secrets: &secrets };
+    told.finish_saving(&capture, &about_capture(&analyzer, &arguments.selection), known).map(Some)
 }
 
 /// The findings that belong to no connection.
@@ -155,13 +159,13 @@ fn say_where_the_filter_does_not_fit(filter: &FilterProgram, source: &dyn Source
 }
 
 /// Where the frames that were looked at are saved, if they are to be.
-fn saving(arguments: &AnalyzeArgs) -> Result<Option<Saving>> {
+fn saving(arguments: &AnalyzeArgs) -> Result<Option<AnnotatedFile>> {
     let create = |path: &PathBuf| {
         let same = |capture: &PathBuf| path.exists() && path.canonicalize().ok() == capture.canonicalize().ok();
         if arguments.captures().iter().any(same) {
             bail!("{} is being read: save to another file", path.display());
         }
-        Saving::create(path, 0, &filter_text(&arguments.selection))
+        AnnotatedFile::create(path, &filter_text(&arguments.selection))
     };
     arguments.output.write.as_ref().map(create).transpose()
 }

@@ -17,6 +17,7 @@ use crate::net::{Endpoint, FlowKey, PerSide};
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
+use zeroize::Zeroizing;
 
 /// What bounds the analysis and what it looks at.
 #[derive(Clone, Debug, Default)]
@@ -137,6 +138,12 @@ impl Analyzer {
     #[must_use]
     pub fn secrets_used(&self) -> u64 {
         self.core.context.key_log.used()
+    }
+
+    /// The secrets that opened something, as a key log.
+    #[must_use]
+    pub fn used_secrets(&self) -> Zeroizing<String> {
+        self.core.context.key_log.used_text()
     }
 
     /// Lets the capture's time pass without a frame: what is over by then is told.

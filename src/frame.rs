@@ -106,7 +106,7 @@ impl fmt::Display for LinkType {
 }
 
 /// One captured frame. Its bytes belong to the source and are valid until the next one is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// Which frame of which file.
     pub id: FrameId,

@@ -53,6 +53,7 @@ mod private;
 #[cfg(unix)]
 pub mod privileges;
 pub mod publisher;
+pub mod redact;
 #[cfg(all(feature = "live", unix))]
 pub mod run;
 pub mod saving;

@@ -38,6 +38,7 @@ const EDGES: &[&str] = &[
     "analyze",
     "saving",
     "private",
+    "redact",
     "privileges",
     "interfaces",
     "commands",

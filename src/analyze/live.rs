@@ -1,6 +1,7 @@
 //! What only a live capture needs: telling things as they happen, and holding standard output back while it is somebody else's.
 
 use super::outputs::{Held, cannot_write, open, standard_output};
+use super::told::told;
 use super::{Output, Told};
 use crate::analyzer::Happening;
 use crate::cli::OutputArgs;
@@ -29,8 +30,11 @@ pub(crate) fn files(outputs: &[Output]) -> impl Iterator<Item = &File> {
 impl Told {
     /// Tells an event of a connection that is going on.
     pub(crate) fn happened(&mut self, happening: &Happening) -> Result<()> {
-        let who = happening.endpoints.client.to_string();
-        let event = build::event(&happening.event, happening.start);
+        let mut who = happening.endpoints.client.to_string();
+        let mut event = build::event(&happening.event, happening.start);
+        if let Some(redactor) = &mut self.redactor {
+            (who, event) = redactor.happened(&happening.event, &who, event);
+        }
         for output in &mut self.outputs {
             output.format.happened(&who, &event, &mut output.to).with_context(|| cannot_write(&output.name))?;
         }
@@ -43,7 +47,10 @@ impl Told {
         if verdict.outcome != Outcome::Failed {
             return Ok(false);
         }
-        let connection = build::connection(record, &verdict);
+        if let Some(redactor) = &mut self.redactor {
+            redactor.learn(record);
+        }
+        let connection = told(record, &verdict, self.redactor.as_deref_mut());
         for output in &mut self.outputs {
             output.format.provisional(&connection, &mut output.to).with_context(|| cannot_write(&output.name))?;
         }

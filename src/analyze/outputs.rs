@@ -1,7 +1,9 @@
 //! Where reports go: standard output and files, each with its format.
 
 use crate::cli::{FailOn, FormatName, OutputArgs};
-use crate::report::{Degraded, Format, Github, Glyphs, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions};
+use crate::report::{
+    Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
+};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
@@ -67,6 +69,7 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) 
             _ => Degraded::Passes,
         })),
         FormatName::Github => Box::new(Github::default()),
+        FormatName::Html => Box::<Html>::default(),
         FormatName::Text => Box::new(Text::new(TextOptions {
             width: if terminal { terminal_width() } else { TextOptions::default().width },
             colour: terminal,

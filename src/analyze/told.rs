@@ -3,11 +3,15 @@
 use super::outputs::{Output, cannot_write};
 use crate::analyzer::Analyzer;
 use crate::connection::Record;
-use crate::diagnosis::{CaptureState, Desk, Thresholds};
+use crate::diagnosis::{CaptureState, Desk, Thresholds, Verdict};
 use crate::expect::{Expectations, Judge};
+use crate::redact::Redactor;
 use crate::report::build;
-use crate::report::model::{Capture, Group, Summary};
+use crate::report::model::{Capture, Connection, Group, Summary};
+use crate::saving::{AnnotatedFile, Ending};
+use crate::source::CaptureInfo;
 use anyhow::{Context, Result};
+use std::borrow::Cow;
 
 /// The connections told so far, in every format that was asked for.
 pub(crate) struct Told {
@@ -17,6 +21,19 @@ pub(crate) struct Told {
     judge: Option<Judge>,
     /// What is known of the capture so far.
     pub(crate) capture: CaptureState,
+    /// What replaces originals by pseudonyms, where that is asked for.
+    pub(crate) redactor: Option<Box<Redactor>>,
+    /// The file that frames are saved in together with what was found.
+    pub(crate) saving: Option<AnnotatedFile>,
+}
+
+/// What a saved file takes over beside frames and findings.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What the capture says about itself.
+    pub(super) info: &'a CaptureInfo,
+    /// The secrets that opened something; empty where they are to be left out.
+    pub(super) secrets: &'a str,
 }
 
 impl Told {
@@ -25,7 +42,8 @@ impl Told {
             output.format.begin(&mut output.to).with_context(|| cannot_write(&output.name))?;
         }
         let (summary, desk) = (Summary::default(), Desk::new(thresholds));
-        Ok(Self { outputs, summary, desk, judge: None, capture: CaptureState::default() })
+        let capture = CaptureState::default();
+        Ok(Self { outputs, summary, desk, judge: None, capture, redactor: None, saving: None })
     }
 
     /// Holds each connection against these expectations as well.
@@ -63,13 +81,24 @@ impl Told {
             let glance = build::glance(&record, &verdict);
             self.summary.count(&glance);
             // Most formats have no use for all of the ten-thousandth healthy connection: then it is not made.
+            if let Some(redactor) = &mut self.redactor {
+                redactor.learn(&record);
+            }
+            let redacts = self.redactor.is_some();
+            let mut make = || told(&record, &verdict, self.redactor.as_deref_mut());
             let mut connection = None;
-            if let Some(judge) = &mut self.judge {
-                judge.see(connection.get_or_insert_with(|| build::connection(&record, &verdict)));
+            match &mut self.judge {
+                // Expectations name things as they are.
+                Some(judge) if redacts => judge.see(&build::connection(&record, &verdict)),
+                Some(judge) => judge.see(connection.get_or_insert_with(&mut make)),
+                None => {}
+            }
+            if let Some(saving) = &mut self.saving {
+                saving.tell(connection.get_or_insert_with(&mut make));
             }
             for Output { format, to, name, .. } in &mut self.outputs {
                 if !format.passes_over(&glance) {
-                    let connection = connection.get_or_insert_with(|| build::connection(&record, &verdict));
+                    let connection = connection.get_or_insert_with(&mut make);
                     format.connection(connection, to).with_context(|| cannot_write(name))?;
                 }
             }
@@ -79,20 +108,57 @@ impl Told {
 
     /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
     pub(crate) fn finish(mut self, capture: &Capture, groups: &[Group]) -> Result<Summary> {
+        self.conclude(capture, groups)?;
+        Ok(self.summary)
+    }
+
+    /// The same, and completes the file that frames are saved in.
+    pub(super) fn finish_saving(mut self, capture: &Capture, groups: &[Group], known: Known<'_>) -> Result<Summary> {
+        let groups = self.conclude(capture, groups)?;
+        if let Some(saving) = self.saving.take() {
+            let Known { info, secrets } = known;
+            saving.finish(
+                Ending { summary: &self.summary, groups: &groups, info, secrets },
+                self.redactor.as_deref_mut(),
+            )?;
+        }
+        Ok(self.summary)
+    }
+
+    fn conclude(&mut self, capture: &Capture, groups: &[Group]) -> Result<Vec<Group>> {
         self.desk.finish();
         self.tell_due()?;
-        let groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
-        let expectations = self.judge.take().map(Judge::finish);
+        let mut groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();
+        let mut capture = Cow::Borrowed(capture);
+        if let Some(redactor) = &mut self.redactor {
+            groups = groups.into_iter().map(|group| redactor.group(group)).collect();
+            capture = Cow::Owned(redactor.capture(capture.into_owned()));
+        }
+        let mut expectations = self.judge.take().map(Judge::finish);
         self.summary.unmet_expectations =
             expectations.as_ref().map(|judged| judged.iter().filter(|expectation| !expectation.met).count() as u64);
+        if let (Some(expectations), Some(redactor)) = (&mut expectations, &mut self.redactor) {
+            for expectation in expectations {
+                redactor.expectation(expectation);
+            }
+        }
         for output in &mut self.outputs {
             if let Some(expectations) = &expectations {
                 output.format.judged(expectations);
             }
             let written =
-                output.format.finish(capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
+                output.format.finish(&capture, &self.summary, &groups, &mut output.to).and_then(|()| output.to.flush());
             written.with_context(|| cannot_write(&output.name))?;
         }
-        Ok(self.summary)
+        Ok(groups)
+    }
+}
+
+/// A connection as it may be told.
+pub(super) fn told(record: &Record, verdict: &Verdict, redactor: Option<&mut Redactor>) -> Connection {
+    let connection = build::connection(record, verdict);
+    match redactor {
+        Some(redactor) => redactor.connection(connection),
+        None => connection,
     }
 }

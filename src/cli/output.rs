@@ -10,12 +10,18 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// What goes to standard output: text, json, jsonl, markdown, junit, github
+    /// What goes to standard output: text, json, jsonl, markdown, junit, html, github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Leave TLS secrets out of what -w saves
+    #[arg(long, requires = "write", hide_short_help = true)]
+    pub no_secrets: bool,
+    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    #[arg(long, conflicts_with = "payload")]
+    pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
@@ -63,6 +69,8 @@ pub enum FormatName {
     Junit,
     /// Annotations of a GitHub workflow.
     Github,
+    /// One page for a browser, with everything in it.
+    Html,
 }
 
 /// Where a report goes.

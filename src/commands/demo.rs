@@ -88,6 +88,7 @@ fn say_where_the_reports_are(folder: &Path, output: &OutputArgs) {
             FormatName::Junit => "test cases for CI servers",
             FormatName::Github => "annotations of a GitHub workflow",
             FormatName::Text => "this text",
+            FormatName::Html => "the same for a browser",
         };
         println!("  {:<32} {what}", path.display());
     }

@@ -9,10 +9,10 @@ use crate::diagnosis::Thresholds;
 use crate::expect::Expectations;
 use crate::privileges::{self, Account, Keep};
 use crate::report::Pace;
-use crate::saving::Saving;
+use crate::saving::LiveFile;
 use crate::source::bpf::{FilterProgram, kernel_filter};
 use crate::source::live::{self, LiveCapture, Options};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Session<'a> {
     capture: LiveCapture,
     outputs: Vec<Output>,
-    saving: Option<Saving>,
+    saving: Option<LiveFile>,
     key_log: Option<File>,
     filter: FilterProgram,
     selection: &'a SelectionArgs,
@@ -56,7 +56,12 @@ impl<'a> Session<'a> {
         };
         let filter = FilterProgram::new(&filter)?;
         let capture = LiveCapture::open(interfaces, options)?;
-        let create = |path| Saving::create(path, live.snaplen, &analyze::filter_text(selection));
+        if output.redact && output.write.is_some() {
+            bail!(
+                "a capture is redacted once it is whole: save it, then read it with --redact and -w (iotcap -r live.pcapng --redact -w told.pcapng)"
+            );
+        }
+        let create = |path| LiveFile::create(path, live.snaplen, &analyze::filter_text(selection));
         let saving = output.write.as_deref().map(create).transpose()?;
         let outputs = match pace {
             Pace::AtOnce => analyze::outputs(output, pace)?,
@@ -88,7 +93,7 @@ impl<'a> Session<'a> {
     pub(crate) fn hand_files_to(&self, account: Option<&Account>) {
         let Some(account) = account else { return };
         let reports = analyze::files(&self.outputs);
-        reports.chain(self.saving.as_ref().map(Saving::file)).for_each(|file| account.own(file));
+        reports.chain(self.saving.as_ref().map(LiveFile::file)).for_each(|file| account.own(file));
     }
 
     /// Starts the threads. Rights are given up by now.
@@ -110,7 +115,8 @@ impl<'a> Session<'a> {
             let (names, filter) = (interfaces.join(" and "), analyze::filter_text(selection));
             say(&format!("capturing on {names} ({filter}); Ctrl-C ends it with the summary"));
         }
-        let told = Told::begin(outputs, self.thresholds)?.expecting(self.expectations.as_ref());
+        let mut told = Told::begin(outputs, self.thresholds)?.expecting(self.expectations.as_ref());
+        told.redactor = output.redact.then(Box::default);
         let parts = Parts { running, told, saving, key_log, filter, interfaces, link_types, route, reopen, pace };
         Ok(Watch::new(parts, config, selection, output, signal))
     }

@@ -14,7 +14,7 @@ use crate::frame::{Frame, FrameId, LinkType};
 use crate::report::Pace;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Dropped, Summary};
-use crate::saving::Saving;
+use crate::saving::LiveFile;
 use crate::source::bpf::FilterProgram;
 use crate::source::live::{Batch, Captured, Counters, News, Running};
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ const END: Duration = Duration::from_millis(500);
 pub(super) struct Parts {
     pub(super) running: Running,
     pub(super) told: Told,
-    pub(super) saving: Option<Saving>,
+    pub(super) saving: Option<LiveFile>,
     /// TLS secrets, which come while the connections do.
     pub(super) key_log: Option<File>,
     /// What the kernel's filter is, for frames that come while that is off.

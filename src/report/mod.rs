@@ -1,4 +1,4 @@
-//! Reports: in come finished connections, out go text and JSON for people and programs.
+//! Reports: in come finished connections, out go text, JSON and a page, for people and programs.
 //!
 //! [`model`] is the contract; a [`Format`] renders it while connections are still coming, so that memory does not grow with
 //! the capture. Nothing here judges: what a report says was decided before.
@@ -7,6 +7,7 @@ pub mod build;
 mod escape;
 mod format;
 mod github;
+pub mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -24,6 +25,7 @@ pub use escape::escape;
 pub use format::Format;
 pub use github::Github;
 pub(crate) use github::workflow_command;
+pub use html::Html;
 pub use json::{Json, JsonLines, schema};
 pub use junit::{Degraded, Junit};
 pub use markdown::Markdown;

@@ -273,7 +273,11 @@ fn the_child_that_is_our_broker() {
         println!("our broker listens");
         let mut terminated =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("a signal");
-        let stats = broker.run(async move { drop(terminated.recv().await) }).await;
+        let stats = broker
+            .run(async move {
+                terminated.recv().await;
+            })
+            .await;
         println!("clients let in: {}", stats.accepted);
     });
 }

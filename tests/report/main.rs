@@ -6,7 +6,7 @@ mod for_ci;
 mod samples;
 
 use iotcap::report::model::{Capture, Connection, Group, Outcome, PhaseName, Report, Summary};
-use iotcap::report::{Format, Glyphs, Json, JsonLines, Pace, Text, TextOptions, schema, teach};
+use iotcap::report::{Format, Glyphs, Html, Json, JsonLines, Pace, Text, TextOptions, schema, teach};
 use serde_json::Value;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
@@ -348,5 +348,45 @@ mod in_text {
             told.contains("5 connections · ✔ 1 ok · ▲ 1 degraded · ✘ 1 failed · ○ 1 open · ? 1 inconclusive"),
             "{told}"
         );
+    }
+}
+
+/// What a browser makes of it is for tests/html to say.
+mod in_html {
+    use super::*;
+
+    fn page(connections: &[Connection]) -> String {
+        render_whole(&mut Html::default(), &samples::damaged_capture(), connections, &[samples::takeover()])
+    }
+
+    #[test]
+    fn the_page_holds_its_frame_and_its_data() {
+        let page = page(&[samples::stuck_syn()]);
+        let (_, page) = page.split_once("</style>").expect("a style");
+        let (page, _) = page.rsplit_once("<script>").expect("a script");
+        insta::assert_snapshot!(page);
+    }
+
+    #[test]
+    fn connections_stand_in_the_order_of_their_first_frames() {
+        let data = |page: &str, id: &str| {
+            let (_, block) = page.split_once(&format!("id=\"{id}\">")).expect("a block");
+            serde_json::from_str::<Value>(block.split_once("</script>").expect("its end").0).expect("JSON")
+        };
+        let page = page(&[samples::stuck_syn(), samples::refused(), samples::open_and_decrypted()]);
+        let rows = data(&page, "rows");
+        let ids: Vec<_> = rows.as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id")).collect();
+        assert_eq!(ids, ["1", "7", "40"]);
+        assert_eq!(data(&page, "data-7")["mqtt"]["client_id"], "sensor-7", "the contract's own connection");
+        assert!(data(&page, "learn")["findings"]["syn-unanswered"]["means"].is_string());
+    }
+
+    #[test]
+    fn no_capture_makes_a_page_that_runs_anything_else() {
+        let page = page(&samples());
+        let policy = "content=\"default-src 'none'; style-src 'sha256-";
+        assert!(page.contains(policy), "the browser shall not even have to ask");
+        assert_eq!(page.matches("<script>").count(), 1);
+        assert!(!page.contains(" src=") && !page.contains("href=\"http"));
     }
 }

@@ -186,3 +186,10 @@ pub(super) fn check_all(case: &Case<'_>) -> Vec<Judged> {
 pub fn find(id_or_code: &str) -> Option<&'static Rule> {
     ALL.iter().find(|rule| rule.id.eq_ignore_ascii_case(id_or_code) || rule.code.eq_ignore_ascii_case(id_or_code))
 }
+
+/// The words in names of certificates' issuers by which rules know products and public authorities, in lower case: they say
+/// nothing of who uses those.
+pub(crate) fn known_issuers() -> impl Iterator<Item = &'static str> {
+    let words = tls_interception::PRODUCTS.iter().chain(&tls_interception::TRADE);
+    words.chain(&server_chain_incomplete::INTERMEDIATES).map(|word| word.trim_start_matches("o="))
+}

@@ -35,7 +35,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// Words in the names of intermediate authorities, and public authorities, whose roots sign no servers.
-const INTERMEDIATES: [&str; 14] = [
+pub(super) const INTERMEDIATES: [&str; 14] = [
     "intermediate",
     "issuing",
     "subordinate",

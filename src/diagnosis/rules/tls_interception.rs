@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// Words in the issuer's name by which inspection products are known, in lower case.
 #[rustfmt::skip]
-const PRODUCTS: [&str; 41] = [
+pub(super) const PRODUCTS: [&str; 41] = [
     "zscaler", "fortinet", "fortigate", "palo alto networks", "blue coat", "bluecoat", "symantec web security",
     "cisco umbrella", "cisco secure access", "cisco web security", "sophos", "netskope", "goskope",
     "check point", "checkpoint", "barracuda", "watchguard", "sonicwall", "forcepoint", "websense",
@@ -54,7 +54,7 @@ const PRODUCTS: [&str; 41] = [
 
 /// Words that name the trade without a product.
 #[rustfmt::skip]
-const TRADE: [&str; 8] = [
+pub(super) const TRADE: [&str; 8] = [
     "ssl inspection", "tls inspection", "ssl-inspection", "ssl decrypt", "ssl proxy", "tls proxy", "proxy ca",
     "web filter",
 ];

@@ -31,7 +31,8 @@ pub const MAX_BODY: usize = (1 << 14) + 2048;
 /// [`change_cipher_spec`](Self::change_cipher_spec) at each side's ChangeCipherSpec. A renegotiation, whose messages are
 /// sealed by the old keys, needs a second one.
 ///
-/// TLS 1.3: [`tls13`](Self::tls13) once the ServerHello is known, then
+/// TLS 1.3: [`early_data`](Self::early_data) at a ClientHello that offers such, [`tls13`](Self::tls13) once the ServerHello is
+/// known, which [`take_over`](Self::take_over)s from the one for early data, then
 /// [`start_application_keys`](Self::start_application_keys) after each side's Finished and
 /// [`key_update`](Self::key_update) after each KeyUpdate. A change of keys that nobody announced, because its message
 /// was lost, is found by trial.
@@ -42,7 +43,12 @@ pub struct Decryptor(Inner);
 enum Inner {
     Tls12(Box<tls12::Tls12>),
     Tls13(Box<tls13::Tls13>),
+    /// No suite has been chosen yet: one for each that it may be, and only the right one once a record has opened.
+    EarlyData(Vec<tls13::Tls13>),
 }
+
+/// The suites of TLS 1.3 (RFC 8446, B.4).
+const TLS13_SUITES: std::ops::RangeInclusive<u16> = 0x1301..=0x1305;
 
 /// An opened record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,18 +127,42 @@ impl Decryptor {
         Ok(Self(Inner::Tls13(Box::new(tls13::Tls13::new(suite, secrets)?))))
     }
 
+    /// For what a client sends before the ServerHello: it is sealed by the suite of the session that the client resumes
+    /// (RFC 8446, 4.2.10), which is one of those that it offers. None without the secret.
+    #[must_use]
+    pub fn early_data(offered: &[CipherSuite], secrets: &Secrets) -> Option<Self> {
+        secrets.early()?;
+        let suites = TLS13_SUITES.map(CipherSuite).filter(|suite| offered.contains(suite));
+        let mut candidates: Vec<_> = suites.filter_map(|suite| tls13::Tls13::new(suite, secrets).ok()).collect();
+        candidates.iter_mut().for_each(tls13::Tls13::start_early_data);
+        (!candidates.is_empty()).then_some(Self(Inner::EarlyData(candidates)))
+    }
+
+    /// TLS 1.3: goes on where the early data before the ServerHello has ended.
+    pub fn take_over(&mut self, early: Self) {
+        let (Inner::Tls13(tls13), Inner::EarlyData(mut candidates)) = (&mut self.0, early.0) else { return };
+        match candidates.pop() {
+            Some(early) if candidates.is_empty() => tls13.take_over(early),
+            // None of it has opened.
+            _ => {
+                tls13.start_early_data();
+                tls13.lost_records(Side::Client);
+            }
+        }
+    }
+
     /// TLS 1.2 and before: the records of this side are sealed from here on. (In TLS 1.3 that message means nothing.)
     pub fn change_cipher_spec(&mut self, side: Side) {
         match &mut self.0 {
             Inner::Tls12(tls12) => tls12.change_cipher_spec(side),
-            Inner::Tls13(_) => {}
+            Inner::Tls13(_) | Inner::EarlyData(_) => {}
         }
     }
 
     /// TLS 1.3: the client offered early data, so that its next sealed records may be that. Harmless if it sends none.
     pub fn start_early_data(&mut self) {
         match &mut self.0 {
-            Inner::Tls12(_) => {}
+            Inner::Tls12(_) | Inner::EarlyData(_) => {}
             Inner::Tls13(tls13) => tls13.start_early_data(),
         }
     }
@@ -140,7 +170,7 @@ impl Decryptor {
     /// TLS 1.3: the client sent EndOfEarlyData.
     pub fn end_early_data(&mut self) {
         match &mut self.0 {
-            Inner::Tls12(_) => {}
+            Inner::Tls12(_) | Inner::EarlyData(_) => {}
             Inner::Tls13(tls13) => tls13.end_early_data(),
         }
     }
@@ -148,7 +178,7 @@ impl Decryptor {
     /// TLS 1.3: this side sent its Finished; what follows is sealed with its application keys.
     pub fn start_application_keys(&mut self, side: Side) {
         match &mut self.0 {
-            Inner::Tls12(_) => {}
+            Inner::Tls12(_) | Inner::EarlyData(_) => {}
             Inner::Tls13(tls13) => tls13.start_application_keys(side),
         }
     }
@@ -156,7 +186,7 @@ impl Decryptor {
     /// TLS 1.3: this side sent a KeyUpdate; what follows is sealed with its next keys.
     pub fn key_update(&mut self, side: Side) {
         match &mut self.0 {
-            Inner::Tls12(_) => {}
+            Inner::Tls12(_) | Inner::EarlyData(_) => {}
             Inner::Tls13(tls13) => tls13.key_update(side),
         }
     }
@@ -167,6 +197,7 @@ impl Decryptor {
         match &mut self.0 {
             Inner::Tls12(tls12) => tls12.lost_records(side),
             Inner::Tls13(tls13) => tls13.lost_records(side),
+            Inner::EarlyData(candidates) => candidates.iter_mut().for_each(|tls13| tls13.lost_records(side)),
         }
     }
 
@@ -187,7 +218,22 @@ impl Decryptor {
         }
         match &mut self.0 {
             Inner::Tls12(tls12) => tls12.open(side, header, body, buffer),
-            Inner::Tls13(tls13) => tls13.open(side, header, body, buffer),
+            Inner::Tls13(tls13) => {
+                let inner = tls13.open(side, header, body, buffer)?;
+                inner.within(buffer)
+            }
+            Inner::EarlyData(candidates) => {
+                let mut opened = Err(OpenError::NoSecret);
+                let fitting = candidates.iter_mut().position(|tls13| {
+                    opened = tls13.open(side, header, body, buffer);
+                    opened.is_ok()
+                });
+                if let Some(index) = fitting {
+                    candidates.swap(0, index);
+                    candidates.truncate(1);
+                }
+                opened?.within(buffer)
+            }
         }
     }
 }
@@ -195,7 +241,8 @@ impl Decryptor {
 /// Says which version, never a key.
 impl fmt::Debug for Decryptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Decryptor").field(&if matches!(self.0, Inner::Tls12(_)) { "tls12" } else { "tls13" }).finish()
+        let version = if matches!(self.0, Inner::Tls12(_)) { "tls12" } else { "tls13" };
+        f.debug_tuple("Decryptor").field(&version).finish()
     }
 }
 

@@ -36,6 +36,12 @@ const CLIENT_DATA: &str = "CLIENT_TRAFFIC_SECRET_0";
 
 /// A decryptor that has these labels' secrets, and their sealing sides.
 fn tls13<const N: usize>(suite: u16, labels: [&str; N]) -> ([Sealer13; N], Decryptor) {
+    let (sealers, log) = secrets13(suite, labels);
+    (sealers, Decryptor::tls13(CipherSuite(suite), log.lookup(&[0x11; 32]).unwrap()).unwrap())
+}
+
+/// A key log that has these labels' secrets, and their sealing sides.
+fn secrets13<const N: usize>(suite: u16, labels: [&str; N]) -> ([Sealer13; N], KeyLog) {
     let len = CipherSuite(suite).parameters().unwrap().hash.len();
     let mut log = KeyLog::new();
     let sealers = labels.map(|label| {
@@ -43,7 +49,7 @@ fn tls13<const N: usize>(suite: u16, labels: [&str; N]) -> ([Sealer13; N], Decry
         log.add_text(format!("{label} {} {}\n", "11".repeat(32), format!("{value:02x}").repeat(len)).as_bytes());
         Sealer13::new(suite, &vec![value; len])
     });
-    (sealers, Decryptor::tls13(CipherSuite(suite), log.lookup(&[0x11; 32]).unwrap()).unwrap())
+    (sealers, log)
 }
 
 /// Opens a record of the client: its type, its plaintext, and whether it was authenticated.
@@ -311,6 +317,47 @@ fn early_data_without_its_secret_does_not_disturb_the_count() {
         assert_eq!(open(&mut decryptor, &early.seal(DATA, b"connect", 0)), Err(OpenError::NoSecret));
     }
     assert!(open(&mut decryptor, &handshake.seal(HANDSHAKE, b"finished", 0)).is_ok());
+}
+
+#[test]
+fn early_data_opens_before_a_server_chose_any_suite() {
+    let offered = SUITES_13.map(CipherSuite);
+    for resumed in SUITES_13 {
+        let ([mut early, mut handshake], log) = secrets13(resumed, [EARLY, CLIENT_HANDSHAKE]);
+        let secrets = log.lookup(&[0x11; 32]).unwrap();
+        let mut before = Decryptor::early_data(&offered, secrets).unwrap();
+        for content in [&b"connect"[..], b"subscribe"] {
+            assert_eq!(open(&mut before, &early.seal(DATA, content, 0)), data(content), "{resumed:04x}");
+        }
+        let mut decryptor = Decryptor::tls13(CipherSuite(resumed), secrets).unwrap();
+        decryptor.take_over(before);
+        assert_eq!(open(&mut decryptor, &early.seal(DATA, b"publish", 0)), data(b"publish"), "{resumed:04x}");
+        decryptor.end_early_data();
+        assert!(open(&mut decryptor, &handshake.seal(HANDSHAKE, b"finished", 0)).is_ok(), "{resumed:04x}");
+    }
+}
+
+#[test]
+fn early_data_of_a_session_that_is_not_resumed_opens_as_well() {
+    let ([mut early], log) = secrets13(0x1303, [EARLY]);
+    let secrets = log.lookup(&[0x11; 32]).unwrap();
+    let mut before = Decryptor::early_data(&[CipherSuite(0x1301), CipherSuite(0x1303)], secrets).unwrap();
+    assert!(open(&mut before, &early.seal(DATA, b"connect", 0)).is_ok());
+    // The server takes another suite, and knows nothing of the session.
+    let mut decryptor = Decryptor::tls13(CipherSuite(0x1301), secrets).unwrap();
+    decryptor.take_over(before);
+    assert_eq!(open(&mut decryptor, &early.seal(DATA, b"publish", 0)), data(b"publish"));
+}
+
+#[test]
+fn a_suite_that_was_not_offered_seals_no_early_data() {
+    let ([mut early], log) = secrets13(0x1301, [EARLY]);
+    let secrets = log.lookup(&[0x11; 32]).unwrap();
+    assert!(Decryptor::early_data(&[CipherSuite(0xc02f)], secrets).is_none());
+    let mut decryptor = Decryptor::early_data(&[CipherSuite(0x1303)], secrets).unwrap();
+    assert_eq!(open(&mut decryptor, &early.seal(DATA, b"connect", 0)), Err(OpenError::BadRecordMac));
+    let (_, without) = secrets13(0x1301, [CLIENT_HANDSHAKE]);
+    assert!(Decryptor::early_data(&[CipherSuite(0x1301)], without.lookup(&[0x11; 32]).unwrap()).is_none());
 }
 
 #[test]

@@ -112,13 +112,23 @@ impl Tls13 {
         self.channels[side].sequence.lose();
     }
 
-    pub(super) fn open<'b>(
+    /// Takes over the position in the early data that was read before the ServerHello. Its keys are those of the session that
+    /// was to be resumed, whatever the server chose.
+    pub(super) fn take_over(&mut self, early: Self) {
+        let Channel { early, epoch, sequence, .. } = early.channels.client;
+        if epoch == Epoch::Early {
+            let client = &mut self.channels.client;
+            (client.early, client.epoch, client.sequence) = (early, epoch, sequence);
+        }
+    }
+
+    pub(super) fn open(
         &mut self,
         side: Side,
         header: [u8; 5],
         body: &[u8],
-        buffer: &'b mut Vec<u8>,
-    ) -> Result<Opened<'b>, OpenError> {
+        buffer: &mut Vec<u8>,
+    ) -> Result<Inner, OpenError> {
         if ContentType(header[0]) != ContentType::APPLICATION_DATA {
             return Err(OpenError::NotSealed);
         }
@@ -128,10 +138,23 @@ impl Tls13 {
         let out = room(buffer, inner_len);
         self.channels[side].open(self.parameters, &Sealed { header, ciphertext, tag }, out)?;
         // The true type is the last byte that is not zero (RFC 8446, 5.4).
-        let end = out.iter().rposition(|byte| *byte != 0).ok_or(OpenError::NoContent)?;
-        let (plaintext, rest) = out.split_at_checked(end).ok_or(OpenError::NoContent)?;
-        let content_type = ContentType(*rest.first().ok_or(OpenError::NoContent)?);
-        Ok(Opened { content_type, plaintext, authenticated: true })
+        let len = out.iter().rposition(|byte| *byte != 0).ok_or(OpenError::NoContent)?;
+        let content_type = ContentType(*out.get(len).ok_or(OpenError::NoContent)?);
+        Ok(Inner { content_type, len })
+    }
+}
+
+/// What an opened record holds: its true type, and how many bytes at the front of the buffer.
+#[derive(Clone, Copy)]
+pub(super) struct Inner {
+    content_type: ContentType,
+    len: usize,
+}
+
+impl Inner {
+    pub(super) fn within(self, buffer: &[u8]) -> Result<Opened<'_>, OpenError> {
+        let plaintext = buffer.get(..self.len).ok_or(OpenError::NoContent)?;
+        Ok(Opened { content_type: self.content_type, plaintext, authenticated: true })
     }
 }
 

@@ -38,6 +38,8 @@ pub(in super::super) struct Flights {
     held: [Vec<Sealed>; 2],
     /// Whether the client's application data has begun.
     client_spoke: bool,
+    /// Whether the client has sent early data.
+    spoke_early: bool,
     /// The last ticket's length: they often come in pairs.
     ticket: Option<u32>,
     /// Whether the server's flight shows that it asked for a certificate.
@@ -69,10 +71,16 @@ impl Flights {
             stages: PerSide { client, server: Stage::Flight },
             held: [Vec::new(), Vec::new()],
             client_spoke: false,
+            spoke_early: false,
             ticket: None,
             requested: None,
             padding: PerSide::default(),
         }
+    }
+
+    /// The client has sent early data: the server may answer it right behind its flight.
+    pub(in super::super) const fn note_early_data(&mut self) {
+        self.spoke_early = true;
     }
 
     /// Whether nothing is left to judge: all further records are application data.
@@ -134,9 +142,10 @@ impl Flights {
         let reading = match record.content {
             ALERT_LEN => (Reading::Alert, Likely),
             length if self.ticket == Some(length) && length >= USUAL_TICKET => (Reading::NewSessionTicket, Likely),
+            SMALLEST_TICKET.. if self.spoke_early && !self.client_spoke => (Reading::NewSessionTicket, Possible),
             // A broker never speaks first.
             SMALLEST_TICKET.. if !self.client_spoke => (Reading::NewSessionTicket, Likely),
-            _ if !self.client_spoke => (Reading::Handshake, Possible),
+            _ if !self.client_spoke && !self.spoke_early => (Reading::Handshake, Possible),
             USUAL_TICKET.. => (Reading::NewSessionTicket, Possible),
             _ => {
                 self.stages.server = Stage::Settled;
@@ -155,7 +164,10 @@ impl Flights {
                 self.stages.client = Stage::Flight;
                 out.push(Judged::Read(record, Reading::EndOfEarlyData, Likely));
             }
-            Stage::Early if !self.is_finished(record.content) => out.push(Judged::Application(record)),
+            Stage::Early if !self.is_finished(record.content) => {
+                self.note_early_data();
+                out.push(Judged::Application(record));
+            }
             // Behind the ServerHello no side has said anything else of two bytes yet.
             Stage::Early | Stage::Flight if record.content == ALERT_LEN => {
                 self.settle_server(false, out);

@@ -138,7 +138,11 @@ impl Session {
         let length = length_u32(body.len());
         Some(match kind {
             HandshakeType::CLIENT_HELLO => {
-                self.client_hello(seen, ClientHello::parse(body, &mut context.known.offers)?)
+                let event = self.client_hello(seen, ClientHello::parse(body, &mut context.known.offers)?);
+                if self.facts.server_hello.is_none() && self.decryptor.is_none() {
+                    self.start_early_data(context.key_log);
+                }
+                event
             }
             HandshakeType::SERVER_HELLO => self.server_hello(seen, ServerHello::parse(body)?, context.key_log),
             HandshakeType::ENCRYPTED_EXTENSIONS => {

@@ -19,7 +19,13 @@ impl Session {
     /// Whether anybody gave the secrets of this connection by now: asked anew whenever the key log has grown.
     pub(in super::super) fn look_for_secrets(&mut self, key_log: Option<&KeyLog>) {
         let Some(key_log) = key_log.filter(|_| self.decryptor.is_none()) else { return };
-        let Some(hello) = self.facts.server_hello.clone() else { return };
+        let Some(hello) = self.facts.server_hello.clone() else {
+            self.start_early_data(Some(key_log));
+            if let Some(decryptor) = &mut self.decryptor {
+                decryptor.lost_records(Side::Client);
+            }
+            return;
+        };
         if self.secrets_known == key_log.len() {
             return;
         }
@@ -35,17 +41,33 @@ impl Session {
         }
     }
 
+    /// A ClientHello offers early data: whether anybody gave the secret for that. No ServerHello has said by then which suite
+    /// seals it, so that those offered are tried.
+    pub(super) fn start_early_data(&mut self, key_log: Option<&KeyLog>) {
+        let Some((hello, key_log)) = self.facts.client_hello.as_ref().zip(key_log) else { return };
+        let Some(secrets) = key_log.lookup(&hello.random).filter(|_| hello.offer.early_data) else { return };
+        if let Some(decryptor) = Decryptor::early_data(&hello.offer.ciphers, secrets) {
+            secrets.mark_used();
+            self.decryptor = Some(Box::new(decryptor));
+        }
+    }
+
     /// The ServerHello was seen: whether anybody gave the secrets for what follows.
     pub(super) fn start_decryption(&mut self, hello: &ServerHello, key_log: Option<&KeyLog>) {
+        let early = self.decryptor.take();
         let Some((client_hello, key_log)) = self.facts.client_hello.as_ref().zip(key_log) else { return };
         self.secrets_known = key_log.len();
         let by_session = || key_log.lookup_session(&hello.session_id);
         let Some(secrets) = key_log.lookup(&client_hello.random).or_else(by_session) else { return };
         let Some(mut decryptor) = decryptor(client_hello, hello, secrets) else { return };
         secrets.mark_used();
-        if client_hello.offer.early_data {
-            decryptor.start_early_data();
-            decryptor.lost_records(Side::Client);
+        match early {
+            Some(early) => decryptor.take_over(*early),
+            None if client_hello.offer.early_data => {
+                decryptor.start_early_data();
+                decryptor.lost_records(Side::Client);
+            }
+            None => {}
         }
         self.decryptor = Some(Box::new(decryptor));
     }
@@ -53,6 +75,9 @@ impl Session {
     /// Whether records of this type and side may be opened.
     pub(super) fn may_open(&self, side: Side, content_type: ContentType) -> bool {
         let has_keys = self.decryptor.is_some() || self.renegotiation.is_some();
+        if self.facts.server_hello.is_none() {
+            return has_keys && side == Side::Client && content_type == ContentType::APPLICATION_DATA;
+        }
         has_keys && if self.is_tls13() { content_type == ContentType::APPLICATION_DATA } else { self.sealed[side] }
     }
 

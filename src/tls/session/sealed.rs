@@ -66,7 +66,11 @@ impl Session {
         let hash_len = self.suite.and_then(|suite| u32::try_from(suite.hash.len()).ok());
         let resumed = facts.server_hello.as_ref().is_some_and(|hello| hello.pre_shared_key);
         let early = facts.client_hello.as_ref().is_some_and(|hello| hello.offer.early_data);
-        self.flights = Some(Box::new(Flights::new(hash_len, resumed, early)));
+        let mut flights = Flights::new(hash_len, resumed, early);
+        if facts.first_application.client.is_some() {
+            flights.note_early_data();
+        }
+        self.flights = Some(Box::new(flights));
     }
 
     /// The handshake will not go on, or one side will not: what is held is judged now.
