@@ -19,7 +19,7 @@ pub struct OutputArgs {
     /// Leave TLS secrets out of what -w saves
     #[arg(long, requires = "write", hide_short_help = true)]
     pub no_secrets: bool,
-    /// Pseudonyms for addresses, names, client ids, topics, in all that is told or saved; no secrets
+    /// Pseudonyms for addresses, names, ids and topics; no secrets
     #[arg(long, conflicts_with = "payload")]
     pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
