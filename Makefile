@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build bench soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man bench instructions soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -13,7 +13,7 @@ test: setup
 	$(CARGO) test --locked --no-fail-fast
 
 ## exactly what CI runs
-check: fmt lint peers test
+check: fmt lint peers test instructions
 
 fmt:
 	$(CARGO) fmt --check
@@ -43,6 +43,16 @@ setup:
 
 build: setup
 	$(CARGO) build --locked --release
+
+## the manual pages and the completions of shells, for packages
+man: setup
+	$(CARGO) run --locked -- man --to target/man
+	mkdir -p target/completions
+	for shell in bash zsh fish; do $(CARGO) run --locked --quiet -- completions $$shell > target/completions/iotcap.$$shell || exit 1; done
+
+## instructions a frame, held to benches/instructions.toml: fails above 5 %
+instructions: setup
+	$(CARGO) bench --locked --bench instructions
 
 ## frames per second of the analysis, and the whole program beside a loop over libpcap that does nothing
 bench: setup

@@ -24,6 +24,7 @@ use crate::diagnosis::whole::{Whole, whole};
 use crate::expect::Expectations;
 use crate::mqtt;
 use crate::pipeline::Plan;
+use crate::progress;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::saving::AnnotatedFile;
@@ -87,8 +88,12 @@ impl Secrets {
 
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
 fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
+    let mut source = source::open(&arguments.captures())?;
+    if !arguments.output.quiet {
+        source = progress::shown(source, &arguments.captures());
+    }
     let mut reading = Reading {
-        source: source::open(&arguments.captures())?,
+        source,
         filter: arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?,
         secrets_seen: 0,
         waits_for_secrets: !secrets.complete,

@@ -283,6 +283,12 @@ impl Analyzer {
         }
     }
 
+    /// Connections that are being watched.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.core.flows.len()
+    }
+
     /// What went through so far.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -1,16 +1,93 @@
 //! The configuration file: TOML, of which every key has a default. docs/iotcap.toml shows them all.
 
+use crate::daemon::DaemonConfig;
 use crate::diagnosis::Thresholds;
 use crate::spelling;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
+use toml::{Spanned, Value};
 
 /// What a configuration file may say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConfigFile {
+    /// Which frames are looked at.
+    pub selection: Options,
+    /// The live capture.
+    pub live: Options,
+    /// How the result is told.
+    pub output: Options,
     /// Where findings begin.
     pub thresholds: Thresholds,
+    /// What the daemon does; packaging/iotcap.toml shows it all.
+    pub daemon: DaemonConfig,
+}
+
+/// Options of the command line, as a table of the file has them: by their long names, unchecked ([`crate::cli`] knows them).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options(Vec<Setting>);
+
+impl Options {
+    /// The settings, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
+        self.0.iter()
+    }
+}
+
+impl<'de> Deserialize<'de> for Options {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = BTreeMap::<Spanned<String>, Value>::deserialize(deserializer)?;
+        let setting = |(name, value): (Spanned<String>, Value)| {
+            let offset = name.span().start;
+            Setting { name: name.into_inner(), value, place: Place { offset, ..Place::default() } }
+        };
+        Ok(Self(table.into_iter().map(setting).collect()))
+    }
+}
+
+/// One option of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The option's long name.
+    pub name: String,
+    /// What it is set to.
+    pub value: Value,
+    place: Place,
+}
+
+impl Setting {
+    /// The error that says what is wrong with it.
+    #[must_use]
+    pub fn refuse(&self, path: &Path, problem: String) -> ConfigError {
+        ConfigError::Wrong { path: path.display().to_string(), place: self.place, problem }
+    }
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// In bytes, from 0.
+    offset: usize,
+    /// From 1.
+    line: usize,
+    /// In characters, from 1.
+    column: usize,
+}
+
+impl Place {
+    fn of(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or_default();
+        let in_line = before.rsplit('\n').next().unwrap_or_default();
+        Self { offset, line: before.matches('\n').count() + 1, column: in_line.chars().count() + 1 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
 }
 
 /// Why a configuration file is not taken.
@@ -25,12 +102,12 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// It is not TOML, or says what it may not.
-    #[error("{path}, line {line}: {problem}")]
+    #[error("{path}, {place}: {problem}")]
     Wrong {
         /// The file.
         path: String,
-        /// The line, from 1.
-        line: usize,
+        /// Where.
+        place: Place,
         /// What is wrong there.
         problem: String,
     },
@@ -53,17 +130,22 @@ impl ConfigFile {
     /// # Errors
     /// As [`Self::read`].
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error: toml::de::Error| {
-            let (line, problem) = toml_problem(text, &error);
-            ConfigError::Wrong { path: name.to_owned(), line, problem }
-        })
+        let mut file: Self = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let place = Place::of(text, error.span().unwrap_or_default().start);
+            ConfigError::Wrong { path: name.to_owned(), place, problem: toml_problem(text, &error).1 }
+        })?;
+        for setting in
+            [&mut file.selection, &mut file.live, &mut file.output].into_iter().flat_map(|table| &mut table.0)
+        {
+            setting.place = Place::of(text, setting.place.offset);
+        }
+        Ok(file)
     }
 }
 
 /// The line of a mistake, from 1, and what it is; for a key that does not exist, with the nearest one that does.
 pub(crate) fn toml_problem(text: &str, error: &toml::de::Error) -> (usize, String) {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
+    let line = Place::of(text, error.span().unwrap_or_default().start).line;
     let problem = error.message().lines().collect::<Vec<_>>().join(" ");
     (line, unknown_key(&problem).unwrap_or(problem))
 }
@@ -105,7 +187,7 @@ mod tests {
         let told = |text: &str| ConfigFile::parse(text, "x.toml").unwrap_err().to_string();
         assert!(
             told("[thresholds]\n\nslow_roundtrip = 1\n")
-                .starts_with("x.toml, line 3: unknown key 'slow_roundtrip'; did you mean 'slow_round_trip'?")
+                .starts_with("x.toml, line 3, column 1: unknown key 'slow_roundtrip'; did you mean 'slow_round_trip'?")
         );
         assert!(told("[thresholds]\nidle = -1\n").contains("-1 is no number of seconds"));
         assert!(told("[threshold]\n").contains("unknown key 'threshold'; did you mean 'thresholds'?"));

@@ -34,9 +34,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// The table is to fit into 256 MiB: an established connection takes up to 3 KiB, and its record as much again while it waits
+    /// for its verdict.
     fn default() -> Self {
         Self {
-            connections: 1 << 20,
+            connections: 1 << 16,
             unestablished_idle: Duration::from_secs(130),
             established_idle: Duration::from_hours(1),
             closed_linger: Duration::from_secs(5),
@@ -322,16 +324,14 @@ impl Table {
                 self.deadlines.push(Reverse((deadline, ticket)));
                 continue;
             }
-            let closed = entry.connection.is_closed();
+            let (closed, key) = (entry.connection.is_closed(), entry.key);
             self.counts.evicted_established += 1;
-            let key = self.connections[ticket.slot as usize].key;
-            let connection = self.take(ticket.slot);
+            // The stragglers of a closed one may still come.
+            let ending = if closed { Ending::Closed } else { Ending::Evicted };
             if closed {
-                // Its stragglers may still come.
                 self.remember(key);
             }
-            let ending = if closed { Ending::Closed } else { Ending::Evicted };
-            return Some(Left { connection, ending, at: now });
+            return Some(Left { connection: self.take(ticket.slot), ending, at: now });
         }
         None
     }

@@ -44,6 +44,7 @@ pub mod broker;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod daemon;
 pub mod diff;
 pub mod expect;
 #[cfg(all(feature = "live", unix))]
@@ -55,6 +56,7 @@ pub mod pki;
 mod private;
 #[cfg(unix)]
 pub mod privileges;
+pub mod progress;
 pub mod publisher;
 pub mod redact;
 #[cfg(all(feature = "live", unix))]

@@ -1,9 +1,10 @@
 //! Arguments, one call into the library, exit status.
 
-use clap::{CommandFactory, Parser};
-use iotcap::cli::{Cli, Command};
-use iotcap::commands::{demo, diff, explain, lab, publish};
-use std::io::{self, IsTerminal};
+use anstream::ColorChoice;
+use clap::CommandFactory;
+use iotcap::cli::{Cli, Command, Refused};
+use iotcap::commands::{completions, demo, diff, explain, lab, man, publish};
+use std::io;
 use std::process::ExitCode;
 use tracing::Level;
 
@@ -15,8 +16,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EXIT_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_standard_error(&cli);
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Refused::Usage(usage)) => usage.exit(),
+        Err(Refused::Config(error)) => {
+            eprintln!("iotcap: {error}");
+            return ExitCode::from(EXIT_ERROR);
+        }
+    };
+    if !has_a_log_of_its_own(&cli) {
+        log_to_standard_error(&cli);
+    }
     run(&cli).unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
@@ -24,6 +34,16 @@ fn main() -> ExitCode {
         eprintln!("iotcap: {error:#}");
         ExitCode::from(EXIT_ERROR)
     })
+}
+
+#[cfg(all(feature = "live", unix))]
+const fn has_a_log_of_its_own(cli: &Cli) -> bool {
+    matches!(cli.command, Some(Command::Daemon(_)))
+}
+
+#[cfg(not(all(feature = "live", unix)))]
+const fn has_a_log_of_its_own(_: &Cli) -> bool {
+    false
 }
 
 /// The program's own log: warnings, with `-v` what it does, with `-vv` how.
@@ -34,19 +54,23 @@ fn log_to_standard_error(cli: &Cli) {
         (false, 1) => Level::INFO,
         (false, _) => Level::DEBUG,
     };
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = cli.analyze.output.color.choice(&io::stderr()) != ColorChoice::Never;
     tracing_subscriber::fmt().with_max_level(level).with_ansi(colour).with_writer(io::stderr).init();
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
+        Some(Command::Completions(arguments)) => return completions::completions(arguments),
         Some(Command::Demo(arguments)) => return demo::demo(arguments),
         Some(Command::Diff(arguments)) => return diff::diff(arguments),
         Some(Command::Explain(arguments)) => return explain::explain(arguments),
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
+        Some(Command::Man(arguments)) => return man::man(arguments),
         Some(Command::Publish(arguments)) => return publish::publish(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
+        #[cfg(all(feature = "live", unix))]
+        Some(Command::Daemon(arguments)) => return iotcap::commands::daemon::daemon(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Interfaces) => return iotcap::interfaces::print().map(|()| ExitCode::SUCCESS),
         #[cfg(all(feature = "live", unix))]
@@ -60,6 +84,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if cli.analyze.captures().is_empty() {
         Cli::command().print_help()?;
         return Ok(ExitCode::from(EXIT_ERROR));
+    }
+    if let Some(command) = cli.command_that_was_meant() {
+        let word = cli.analyze.files.first().map(|path| path.display().to_string()).unwrap_or_default();
+        anyhow::bail!("{word}: no such file, and no such command: did you mean 'iotcap {command}'?");
     }
     iotcap::analyze::analyze(&cli.analyze)
 }

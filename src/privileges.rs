@@ -8,6 +8,7 @@ use nix::unistd::{Gid, Uid, User};
 use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::fchown;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// The user to become where nobody is named and nobody called sudo.
@@ -156,7 +157,24 @@ impl fmt::Display for Sealed {
 /// # Errors
 /// If the system refuses. That it knows no Landlock is no error.
 pub fn seal(keep: Keep) -> Result<Sealed, PrivilegeError> {
-    system::seal(keep)
+    seal_but_for(keep, &Paths::default())
+}
+
+/// What a program that runs for long still needs of the file system: files and folders with all that is in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// To be read.
+    pub read: Vec<PathBuf>,
+    /// To be read, written, and removed.
+    pub write: Vec<PathBuf>,
+}
+
+/// The same, but for these paths.
+///
+/// # Errors
+/// As with [`seal`].
+pub fn seal_but_for(keep: Keep, paths: &Paths) -> Result<Sealed, PrivilegeError> {
+    system::seal(keep, paths)
 }
 
 fn refused<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> PrivilegeError {
@@ -165,7 +183,7 @@ fn refused<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> PrivilegeEr
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Account, Keep, Landlock, PrivilegeError, Sealed, refused};
+    use super::{Account, Keep, Landlock, Paths, PrivilegeError, Sealed, refused};
     use caps::{CapSet, Capability, CapsHashSet};
     use landlock::{
         ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -187,10 +205,10 @@ mod system {
             .map_err(refused("setgroups"))
     }
 
-    pub(super) fn seal(keep: Keep) -> Result<Sealed, PrivilegeError> {
+    pub(super) fn seal(keep: Keep, paths: &Paths) -> Result<Sealed, PrivilegeError> {
         nix::sys::prctl::set_no_new_privs().map_err(refused("no_new_privs"))?;
         clear_capabilities(keep).map_err(refused("capset"))?;
-        let landlock = landlock().map_err(refused("landlock"))?;
+        let landlock = landlock(paths).map_err(refused("landlock"))?;
         Ok(Sealed { capabilities: Some(keep), no_new_privileges: true, landlock })
     }
 
@@ -214,8 +232,9 @@ mod system {
         caps::set(None, CapSet::Effective, &kept)
     }
 
-    /// Files can be read where libpcap looks for an interface's counters, and temporary ones be written; nothing else.
-    fn landlock() -> Result<Landlock, RulesetError> {
+    /// Files can be read where libpcap looks for an interface's counters, and temporary ones be written; nothing else but
+    /// what is named.
+    fn landlock(paths: &Paths) -> Result<Landlock, RulesetError> {
         const READ: [&str; 1] = ["/sys"];
         let temporary = std::env::temp_dir();
         let status = Ruleset::default()
@@ -225,6 +244,8 @@ mod system {
             .create()?
             .add_rules(path_beneath_rules(READ, AccessFs::from_read(LANDLOCK)))?
             .add_rules(path_beneath_rules([temporary], AccessFs::from_all(LANDLOCK)))?
+            .add_rules(path_beneath_rules(&paths.read, AccessFs::from_read(LANDLOCK)))?
+            .add_rules(path_beneath_rules(&paths.write, AccessFs::from_all(LANDLOCK)))?
             .restrict_self()?;
         Ok(match status.ruleset {
             RulesetStatus::FullyEnforced => Landlock::Fully,
@@ -237,7 +258,7 @@ mod system {
 /// Other systems have users, and nothing of the rest.
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{Account, Keep, PrivilegeError, Sealed};
+    use super::{Account, Keep, Paths, PrivilegeError, Sealed};
 
     pub(super) fn keep_capabilities() -> Result<(), PrivilegeError> {
         Ok(())
@@ -256,7 +277,7 @@ mod system {
 
     pub(super) const fn clear_bounding_set() {}
 
-    pub(super) fn seal(_: Keep) -> Result<Sealed, PrivilegeError> {
+    pub(super) fn seal(_: Keep, _: &Paths) -> Result<Sealed, PrivilegeError> {
         Ok(Sealed::default())
     }
 }

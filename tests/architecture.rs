@@ -40,10 +40,12 @@ const EDGES: &[&str] = &[
     "private",
     "redact",
     "privileges",
+    "progress",
     "interfaces",
     "commands",
     "run",
     "live",
+    "daemon",
 ];
 
 /// What the core may not touch: the outside world and whatever waits for it.

@@ -2,7 +2,7 @@
 
 mod captures;
 
-use captures::{fixtures, iotcap, report};
+use captures::{fixtures, have, iotcap, report};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -172,4 +172,77 @@ fn a_wrong_configuration_is_one_sentence_with_its_line() {
     std::fs::write(&path, "[thresholds]\nslow_rtt = 1\n").unwrap();
     let sentence = refused(&["--config", &path, &capture("paho-tls12").display().to_string()]);
     assert!(sentence.contains("line 2") && sentence.contains("slow_rtt"), "{sentence}");
+}
+
+#[test]
+fn options_come_from_a_file_and_the_command_line_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iotcap.toml");
+    std::fs::write(&file, "[selection]\nport = [8884]\n[output]\nformat = \"json\"\n").unwrap();
+    let capture = capture("paho-tls12");
+    let connections = |more: &[&str]| {
+        let options = ["--config".as_ref(), file.as_os_str(), capture.as_os_str()];
+        let output = iotcap(options.into_iter().chain(more.iter().map(AsRef::as_ref)));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("the format of the file");
+        report["summary"]["connections"].as_u64()
+    };
+    assert_eq!(connections(&[]), Some(0), "the capture has nothing on the file's port");
+    assert_eq!(connections(&["--port", "8883"]), Some(1));
+}
+
+#[test]
+fn a_word_that_is_nearly_a_command_is_told_so() {
+    let sentence = refused(&["explian"]);
+    assert!(sentence.contains("did you mean 'iotcap explain'?"), "{sentence}");
+}
+
+#[test]
+fn colour_is_forced_for_a_pager_and_never_where_nobody_wants_it() {
+    let coloured = |options: &[&str], environment: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_iotcap"));
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").envs(environment.iter().copied());
+        let output = command.args(options).arg(capture("paho-tls12")).output().expect("the program");
+        String::from_utf8(output.stdout).expect("text").contains('\u{1b}')
+    };
+    assert!(!coloured(&[], &[]), "a pipe");
+    assert!(coloured(&["--color", "always"], &[]));
+    assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1")]), "the command line wins");
+    assert!(coloured(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[], &[("NO_COLOR", "1")]));
+    assert!(!coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&["--color", "always", "--format", "json"], &[]), "JSON has no colours");
+}
+
+#[test]
+fn each_shell_takes_its_completions() {
+    let mut taken = 0;
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let script = iotcap(["completions", shell]).stdout;
+        let text = String::from_utf8(script.clone()).expect("text");
+        assert!(text.contains("fail-on") && text.contains("explain"), "{shell}");
+        // bash is everywhere; the others are held where they are installed.
+        if shell == "bash" || have(shell) {
+            assert_cmd::Command::new(shell).arg(check).arg("/dev/stdin").write_stdin(script).assert().success();
+            taken += 1;
+        }
+    }
+    assert!(taken > 0);
+}
+
+#[test]
+fn the_manual_is_written_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = iotcap(["man".as_ref(), "--to".as_ref(), folder.path().as_os_str()]);
+    assert_eq!(output.status.code(), Some(0));
+    for page in ["iotcap.1", "iotcap-explain.1", "iotcap-lab.1"] {
+        let text = std::fs::read_to_string(folder.path().join(page)).expect("a page");
+        assert!(text.contains(".TH"), "{page}");
+    }
+}
+
+#[test]
+fn a_beginner_is_told_what_each_step_is() {
+    let output = iotcap(["--teach".as_ref(), "-v".as_ref(), capture("paho-tls12").as_os_str()]);
+    let told = String::from_utf8(output.stdout).expect("text");
+    assert!(told.contains("(RFC 9293, 3.5)") && told.contains("(RFC 5246, 7.4.5)"), "{told}");
 }

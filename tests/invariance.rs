@@ -8,6 +8,7 @@ mod captures;
 #[path = "support/packets.rs"]
 mod packets;
 #[path = "support/recording.rs"]
+#[allow(dead_code, reason = "a part of it is used")]
 mod recording;
 #[path = "support/wire.rs"]
 #[allow(dead_code, reason = "a part of it is used")]
@@ -150,7 +151,7 @@ fn without_numbers(text: &str) -> String {
 }
 
 /// A recording and its name.
-fn drawn(index: &Index) -> &'static (String, Vec<Packet>) {
+fn drawn(index: Index) -> &'static (String, Vec<Packet>) {
     index.get(&RECORDINGS)
 }
 
@@ -204,7 +205,7 @@ proptest! {
 
     #[test]
     fn other_segments_tell_the_same(which in some(), places in row()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         let changed = resegmented(packets, &places);
         prop_assert_eq!(
             told(&frames(packets), Compared::Verdict), told(&frames(&changed), Compared::Verdict), "{}", name
@@ -213,7 +214,7 @@ proptest! {
 
     #[test]
     fn doubled_frames_tell_the_same_above_tcp(which in some(), twice in row()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         let mut changed = packets.clone();
         for index in twice {
             let place = index.index(changed.len());
@@ -226,7 +227,7 @@ proptest! {
 
     #[test]
     fn segments_out_of_order_tell_the_same_above_tcp(which in some(), places in row(), swapped in some()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         // Where a capture joins in, the first segment that it has says where the connection begins.
         prop_assume!(packets[0].tcp[13] & 2 != 0);
         // More segments, so that two of a side stand behind one another.
@@ -247,7 +248,7 @@ proptest! {
 
     #[test]
     fn another_connection_beside_it_changes_nothing(one in some(), other in some()) {
-        let ((_, one), (_, other)) = (drawn(&one), drawn(&other));
+        let ((_, one), (_, other)) = (drawn(one), drawn(other));
         let alone = [frames(one), frames(&from_others(one, other))];
         let mut both = one.clone();
         both.extend(from_others(one, other));
@@ -263,7 +264,7 @@ proptest! {
 
     #[test]
     fn another_link_changes_nothing(which in some(), link in 0..Link::ALL.len()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         let changed: Vec<_> = packets.iter().map(|packet| packet.on(Link::ALL[link])).collect();
         prop_assert_eq!(
             told(&frames(packets), Compared::Everything), told(&frames(&changed), Compared::Everything), "{}", name
@@ -272,7 +273,7 @@ proptest! {
 
     #[test]
     fn fragments_change_nothing(which in some(), places in row(), reversed in any::<bool>()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         let mut places = places.iter().cycle();
         let mut changed = Vec::new();
         for (identification, packet) in (1..).zip(packets) {
@@ -295,7 +296,7 @@ proptest! {
 
     #[test]
     fn another_file_format_changes_nothing(which in some(), big in any::<bool>(), micros in any::<bool>()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         let order = if big { Endianness::Big } else { Endianness::Little };
         let unit = if micros { PcapTsResolution::MicroSecond } else { PcapTsResolution::NanoSecond };
         let mut expected = packets.clone();
@@ -313,7 +314,7 @@ proptest! {
 
     #[test]
     fn a_snaplen_that_keeps_the_headers_keeps_what_tcp_says(which in some()) {
-        let (name, packets) = drawn(&which);
+        let (name, packets) = drawn(which);
         let whole = frames(packets);
         let mut analyzer = Analyzer::new(Config::default());
         for (number, (packet, frame)) in (1..).zip(packets.iter().zip(&whole)) {
@@ -352,7 +353,7 @@ proptest! {
 /// The packets of another connection, from another client, begun at the same time.
 fn from_others(one: &[Packet], other: &[Packet]) -> Vec<Packet> {
     let shift = one[0].at - other[0].at;
-    let moved = |packet: &Packet| Packet { at: packet.at + shift, ..packet.from_another_client() };
+    let moved = |packet: &Packet| Packet { at: packet.at + shift, ..packet.of_another_client() };
     other.iter().map(moved).collect()
 }
 

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 /// Opens what the report goes to.
 pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    open(arguments, pace, Box::new(standard_output()))
+    open(arguments, pace, Box::new(standard_output(arguments.color)))
 }
 
 /// Opens what the report goes to; standard output gets nothing until the end.
 pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    open(arguments, Pace::AtEnd, Box::new(Held::new(standard_output())))
+    open(arguments, Pace::AtEnd, Box::new(Held::new(standard_output(arguments.color))))
 }
 
 /// The files among the outputs.

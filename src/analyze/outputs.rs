@@ -1,9 +1,10 @@
 //! Where reports go: standard output and files, each with its format.
 
-use crate::cli::{FailOn, FormatName, OutputArgs};
+use crate::cli::{Colour, FailOn, FormatName, OutputArgs};
 use crate::report::{
     Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
 };
+use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
@@ -21,22 +22,24 @@ pub(crate) struct Output {
 /// Opens what the report goes to, for captures that may have to be read a second time: nothing is out before the end.
 pub(super) fn of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
     let stdout: Box<dyn Write> = match arguments.format {
-        FormatName::Jsonl => Box::new(Held::new(standard_output())),
-        _ => Box::new(standard_output()),
+        FormatName::Jsonl => Box::new(Held::new(standard_output(arguments.color))),
+        _ => Box::new(standard_output(arguments.color)),
     };
     open(arguments, Pace::AtEnd, stdout)
 }
 
-pub(super) fn standard_output() -> impl Write {
-    BufWriter::new(anstream::AutoStream::auto(io::stdout()))
+pub(super) fn standard_output(colour: Colour) -> impl Write {
+    let stdout = io::stdout();
+    let choice = colour.choice(&stdout);
+    BufWriter::new(AutoStream::new(stdout, choice))
 }
 
 pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     if !(arguments.quiet && arguments.format == FormatName::Text) {
-        let terminal = io::stdout().is_terminal();
+        let look = Look::of_standard_output(arguments.color);
         outputs.push(Output {
-            format: format(arguments.format, arguments, terminal, pace),
+            format: format(arguments.format, arguments, look, pace),
             to: stdout,
             name: "standard output".to_owned(),
             file: None,
@@ -50,7 +53,7 @@ pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -
         };
         let (to, file) = open().with_context(|| cannot_write(&name))?;
         outputs.push(Output {
-            format: format(target.format, arguments, false, Pace::AtEnd),
+            format: format(target.format, arguments, Look::OF_FILES, Pace::AtEnd),
             to: Box::new(BufWriter::new(to)),
             name,
             file: Some(file),
@@ -59,7 +62,25 @@ pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -
     Ok(outputs)
 }
 
-fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) -> Box<dyn Format> {
+/// How text looks where it goes.
+#[derive(Clone, Copy)]
+struct Look {
+    width: Option<usize>,
+    colour: bool,
+}
+
+impl Look {
+    const OF_FILES: Self = Self { width: None, colour: false };
+
+    /// Forced colour means a pager, which shows it on the terminal that is there.
+    fn of_standard_output(colour: Colour) -> Self {
+        let stdout = io::stdout();
+        let colour = colour.choice(&stdout) != ColorChoice::Never;
+        Self { width: (colour || stdout.is_terminal()).then(terminal_width), colour }
+    }
+}
+
+fn format(name: FormatName, arguments: &OutputArgs, look: Look, pace: Pace) -> Box<dyn Format> {
     match name {
         FormatName::Json => Box::new(Json::default()),
         FormatName::Jsonl => Box::new(JsonLines::default()),
@@ -71,8 +92,8 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) 
         FormatName::Github => Box::new(Github::default()),
         FormatName::Html => Box::<Html>::default(),
         FormatName::Text => Box::new(Text::new(TextOptions {
-            width: if terminal { terminal_width() } else { TextOptions::default().width },
-            colour: terminal,
+            width: look.width.unwrap_or(TextOptions::default().width),
+            colour: look.colour,
             glyphs: Glyphs::Unicode,
             verbose: arguments.verbose > 0,
             teach: arguments.teach,
@@ -80,7 +101,6 @@ fn format(name: FormatName, arguments: &OutputArgs, terminal: bool, pace: Pace) 
             // A live capture has told them by then.
             events: arguments.events && pace == Pace::AtEnd,
             pace,
-            ..TextOptions::default()
         })),
     }
 }

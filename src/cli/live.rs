@@ -37,7 +37,7 @@ pub struct LiveArgs {
 #[command(next_help_heading = "Live capture")]
 pub struct UntilArgs {
     /// End after so many seconds
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    #[arg(long, value_name = "S", hide_short_help = true, value_parser = seconds)]
     pub duration: Option<Duration>,
     /// End after so many frames that were looked at
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u64).range(1..))]

@@ -1,19 +1,26 @@
 //! The command line: what a user may write, as types. Names are fixed by the contract; no work is done here.
 
+mod from_file;
 mod live;
 mod output;
 mod selection;
 
+pub use from_file::Refused;
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
+pub use output::{Colour, FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
+use crate::commands::completions::CompletionsArgs;
+#[cfg(all(feature = "live", unix))]
+use crate::commands::daemon::DaemonArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::publish::PublishArgs;
-use clap::{Args, Parser, Subcommand, value_parser};
+use crate::spelling;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -21,14 +28,15 @@ const EXAMPLES: &str = "\
 Examples:
   sudo iotcap -i eth0                          watch an interface; Ctrl-C ends it with a summary
   iotcap capture.pcapng                        the story of each connection, the verdict first
-  iotcap -r gw.pcap.gz -p 8883 -p 443 -v       other ports, healthy connections in full
   ssh gw tcpdump -w - | iotcap -r -            a capture that is being made elsewhere
 
 Exit status: 0 analysed; 1 by --fail-on; 2 it could not be done.";
 
+const OTHER: &str = "Other";
+
 /// Tells where an MQTT connection over TLS stopped, who ended it, and why, from its packets.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 100, disable_help_flag = true, disable_version_flag = true)]
 pub struct Cli {
     /// What to do instead of an analysis.
     #[command(subcommand)]
@@ -36,6 +44,15 @@ pub struct Cli {
     /// The analysis.
     #[command(flatten)]
     pub analyze: AnalyzeArgs,
+    /// Print this help
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = OTHER)]
+    help: Option<bool>,
+    /// Print every option; `iotcap man | man -l -` is the manual
+    #[arg(long, action = ArgAction::HelpLong, help_heading = OTHER)]
+    help_all: Option<bool>,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = OTHER)]
+    version: Option<bool>,
 }
 
 /// Everything that is not an analysis.
@@ -54,16 +71,23 @@ pub enum Command {
     /// Capture while a command runs, then report
     #[cfg(all(feature = "live", unix))]
     Run(Box<RunArgs>),
+    /// Watch a gateway for months: metrics, a live page, evidence files
+    #[cfg(all(feature = "live", unix))]
+    Daemon(DaemonArgs),
     /// List what can be captured on, with addresses
     #[cfg(all(feature = "live", unix))]
     Interfaces,
+    /// Completions of the command line for a shell
+    Completions(CompletionsArgs),
+    /// The manual page, with every option
+    Man(ManArgs),
 }
 
 /// What to analyse, what to look at, and how to tell it.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
     /// Captures to read: pcap or pcapng, also gzip or zstd of them; - is standard input
-    #[arg(value_name = "FILE", conflicts_with = "interfaces")]
+    #[arg(value_name = "FILE", conflicts_with = "interfaces", help_heading = "What to look at")]
     pub files: Vec<PathBuf>,
     /// The same, for those who are used to tcpdump
     #[arg(short, long = "read", value_name = "FILE", num_args = 1.., hide_short_help = true, conflicts_with = "interfaces")]
@@ -110,6 +134,16 @@ its input and output untouched; the report follows on standard output once the c
 Exit status: the command's, unless that is 0; else 1 by --fail-on (here `failed` unless it is given); 2 if the command was
 never started. A command that a signal ended gives 128 and the signal's number.";
 
+impl Cli {
+    /// The command that was meant by a word that names no capture: `iotcap explian`.
+    pub fn command_that_was_meant(&self) -> Option<String> {
+        let word = self.analyze.files.first().filter(|path| path.components().count() == 1 && !path.exists())?;
+        let commands = Self::command();
+        let names = commands.get_subcommands().map(clap::Command::get_name);
+        spelling::nearest(word.to_str()?, names).map(str::to_owned)
+    }
+}
+
 impl AnalyzeArgs {
     /// The captures to read, in the order that they were named.
     pub fn captures(&self) -> Vec<PathBuf> {
@@ -120,7 +154,6 @@ impl AnalyzeArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -151,5 +184,14 @@ mod tests {
     fn help_fits_a_screen() {
         let help = Cli::command().term_width(100).render_help().to_string();
         assert!(help.lines().count() <= 50, "{} lines", help.lines().count());
+        assert!(help.contains("Examples:") && help.contains("--help-all"), "{help}");
+    }
+
+    #[test]
+    fn help_all_has_every_option() {
+        let help = Cli::command().render_long_help().to_string();
+        for option in Cli::command().get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(help.contains(&format!("--{option}")), "--{option}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Options that say how the result is told.
 
 use crate::diagnosis::Stretch;
+use anstream::ColorChoice;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,10 +9,12 @@ use std::time::Duration;
 
 /// How the result is told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// Format: text, json, jsonl, markdown, junit, html, github
-    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true)]
+    /// To standard output: text (default), json, jsonl, markdown, junit, html, github
+    #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
+          hide_default_value = true)]
     pub format: FormatName,
     /// Save the frames that were looked at as pcapng
     #[arg(short, long, value_name = "FILE")]
@@ -19,7 +22,7 @@ pub struct OutputArgs {
     /// Leave TLS secrets out of what -w saves
     #[arg(long, requires = "write", hide_short_help = true)]
     pub no_secrets: bool,
-    /// Pseudonyms for addresses, names, ids and topics; no secrets
+    /// Pseudonyms for addresses, names, client ids and topics, everywhere; no secrets
     #[arg(long, conflicts_with = "payload")]
     pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
@@ -28,7 +31,7 @@ pub struct OutputArgs {
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
-    /// Exit 1 on a failed connection, or a degraded one [never; for run: failed]
+    /// Exit 1 if a connection is failed, or degraded [default: never; run: failed]
     #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
     pub fail_on: Option<FailOn>,
     /// What the capture must show (TOML; see docs/ci.md); exit 1 where it does not
@@ -46,9 +49,13 @@ pub struct OutputArgs {
     /// Healthy connections in full; -vv: the program's own log too
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Thresholds of the findings (TOML; docs/iotcap.toml has them all)
+    /// Options and thresholds from a file (TOML; docs/iotcap.toml has them all)
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
+    /// Colours: auto (on a terminal), always (for a pager) or never
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_short_help = true,
+          alias = "colour", hide_possible_values = true)]
+    pub color: Colour,
     /// Nothing but errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -71,6 +78,28 @@ pub enum FormatName {
     Github,
     /// One page for a browser, with everything in it.
     Html,
+}
+
+/// When the text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR says no; elsewhere if CLICOLOR_FORCE says so.
+    Auto,
+    /// Always, as a pager wants it.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// Whether what goes to this stream is coloured.
+    pub fn choice(self, stream: &impl anstream::stream::RawStream) -> ColorChoice {
+        match self {
+            Self::Auto => anstream::AutoStream::choice(stream),
+            Self::Always => ColorChoice::AlwaysAnsi,
+            Self::Never => ColorChoice::Never,
+        }
+    }
 }
 
 /// Where a report goes.

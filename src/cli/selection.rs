@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "What to look at")]
 pub struct SelectionArgs {
-    /// Server port (repeatable); 1883 is plain MQTT, others TLS
+    /// Server port (repeatable); 1883 is plain MQTT, all others TLS
     #[arg(short, long = "port", value_name = "N", default_value = "8883", value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
     /// A libpcap filter instead of the ports; then any TCP port, by content

@@ -62,6 +62,17 @@ impl Desk {
         &self.thresholds
     }
 
+    /// Sets them anew: verdicts that are given from now on follow them.
+    pub fn set_thresholds(&mut self, thresholds: Thresholds) {
+        self.thresholds = thresholds;
+    }
+
+    /// The connection that [`Self::poll`] gives next, when it is time.
+    #[must_use]
+    pub fn next_record(&self) -> Option<&Record> {
+        self.waiting.front().map(|(_, draft)| draft.record())
+    }
+
     /// A server has accepted a client.
     pub fn arrived(&mut self, arrival: Arrival) {
         let server = arrival.endpoints.server;

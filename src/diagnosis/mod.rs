@@ -38,6 +38,12 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// The connection that is judged.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// Judges a connection by itself, in the state that its capture will have when it is told.
     #[must_use]
     pub fn new(record: Box<Record>, capture: CaptureState, thresholds: &Thresholds) -> Self {

@@ -1,8 +1,11 @@
 //! Which verdict, phase, finding, parameter or time of two connections differs.
 
 use super::{Difference, Sort};
-use crate::report::model::{Certificate, ClientCertificate, Connection, Finding, Millis, Mqtt, PhaseOutcome, Tls};
-use crate::report::{phrases, units};
+use crate::report::model::{
+    Certificate, ClientCertificate, Connection, Finding, Millis, Mqtt, Phase, PhaseOutcome, Tls,
+};
+use crate::report::phrases::{self, host_and_port};
+use crate::report::units;
 use std::time::Duration;
 
 /// A time differs where one is so many times the other …
@@ -33,12 +36,10 @@ fn verdict(connection: &Connection) -> String {
 
 /// The first phase that ended otherwise; what follows from it is no news.
 fn phases(a: &Connection, b: &Connection) -> Option<Difference> {
-    let is_known = |outcome: PhaseOutcome| outcome != PhaseOutcome::Unknown;
-    let known = |(a, b): &(&_, &_)| {
-        let (a, b): (&crate::report::model::Phase, &crate::report::model::Phase) = (a, b);
-        a.phase == b.phase && a.outcome != b.outcome && is_known(a.outcome) && is_known(b.outcome)
-    };
-    let (a, b) = a.phases.iter().zip(&b.phases).find(known)?;
+    let is_known = |phase: &Phase| phase.outcome != PhaseOutcome::Unknown;
+    let mut both_have =
+        a.phases.iter().zip(&b.phases).filter(|(a, b)| a.phase == b.phase && is_known(a) && is_known(b));
+    let (a, b) = both_have.find(|(a, b)| a.outcome != b.outcome)?;
     Some(both(Sort::Phase, a.phase.name(), a.outcome.to_string(), b.outcome.to_string()))
 }
 
@@ -58,7 +59,8 @@ type Parameter = (&'static str, fn(&Connection) -> Option<String>);
 
 /// What was asked for or agreed on. What is not known of one of the two is not compared.
 const PARAMETERS: &[Parameter] = &[
-    ("server", |connection| Some(phrases::server(&connection.server))),
+    ("server", |connection| connection.server.name.clone()),
+    ("server address", |connection| Some(host_and_port(&connection.server.address, connection.server.port))),
     ("server name (SNI)", |connection| offered(connection, |tls| tls.server_name.clone())),
     ("TLS version", |connection| tls(connection)?.version.clone()),
     ("TLS versions offered", |connection| offered(connection, |tls| Some(tls.offered_versions.join(", ")))),
@@ -69,7 +71,7 @@ const PARAMETERS: &[Parameter] = &[
     ("client hello (JA4)", |connection| tls(connection)?.ja4.clone()),
     ("session resumed", |connection| tls(connection)?.resumed.map(yes_or_no)),
     ("hello retried", |connection| tls(connection)?.hello_retry.map(yes_or_no)),
-    ("server certificate", |connection| certificate(tls(connection)?.certificates.server.first()?)),
+    ("server certificate", |connection| tls(connection)?.certificates.server.first().map(certificate)),
     ("server chain", |connection| {
         some(tls(connection)?.certificates.server.len()).map(|len| units::counted(len as u64, "certificate"))
     }),
@@ -110,14 +112,14 @@ fn offered(connection: &Connection, of: fn(&Tls) -> Option<String>) -> Option<St
 
 fn client_certificate(connection: &Connection) -> Option<String> {
     let tls = tls(connection).filter(|tls| tls.client_certificate != ClientCertificate::Unknown)?;
-    tls.certificates.client.first().and_then(certificate).or_else(|| Some(tls.client_certificate.to_string()))
+    tls.certificates.client.first().map(certificate).or_else(|| Some(tls.client_certificate.to_string()))
 }
 
-fn certificate(certificate: &Certificate) -> Option<String> {
+fn certificate(certificate: &Certificate) -> String {
     let Certificate { subject, issuer, not_after, sha256, .. } = certificate;
     let until = not_after.map_or_else(String::new, |end| format!(", valid until {}", end.date()));
     let digest = sha256.get(..8).unwrap_or(sha256);
-    Some(format!("{subject}, issued by {issuer}{until}, SHA-256 {digest}…"))
+    format!("{subject}, issued by {issuer}{until}, SHA-256 {digest}…")
 }
 
 fn yes_or_no(is: bool) -> String {
@@ -140,10 +142,10 @@ fn times(a: &Connection, b: &Connection) -> Vec<Difference> {
             ("first-ack", timings.first_ack),
         ]
     };
-    let differing = |((what, a), (_, b)): ((&str, Option<Millis>), (&str, Option<Millis>))| {
+    let differing = |what: &str, a: Option<Millis>, b: Option<Millis>| {
         let (a, b) = (a?.0, b?.0);
         let is_other = a.max(b) >= a.min(b) * TIMES && a.abs_diff(b) >= LEAST;
         is_other.then(|| both(Sort::Time, what, units::human(a), units::human(b)))
     };
-    of(a).into_iter().zip(of(b)).filter_map(differing).collect()
+    of(a).into_iter().zip(of(b)).filter_map(|((what, a), (_, b))| differing(what, a, b)).collect()
 }

@@ -179,10 +179,10 @@ type Couples<'a> = Vec<(&'a Connection, &'a Connection)>;
 fn pair_up<'a>(a: &'a [Connection], b: &'a [Connection]) -> (Couples<'a>, Vec<&'a Connection>, Vec<&'a Connection>) {
     let (mut left, mut right): (Vec<&Connection>, Vec<&Connection>) = (a.iter().collect(), b.iter().collect());
     let mut couples = Vec::new();
-    for closeness in [by_client_id, by_server, by_port, by_nothing] {
+    for closeness in Closeness::ALL {
         left.retain(|a| {
-            let Some(key) = closeness(a) else { return true };
-            let Some(index) = right.iter().position(|b| closeness(b).as_ref() == Some(&key)) else { return true };
+            let Some(key) = closeness.key(a) else { return true };
+            let Some(index) = right.iter().position(|b| closeness.key(b).as_ref() == Some(&key)) else { return true };
             couples.push((*a, right.remove(index)));
             false
         });
@@ -191,21 +191,31 @@ fn pair_up<'a>(a: &'a [Connection], b: &'a [Connection]) -> (Couples<'a>, Vec<&'
     (couples, left, right)
 }
 
-fn by_client_id(connection: &Connection) -> Option<String> {
-    let client_id = connection.mqtt.as_ref()?.client_id.as_ref()?;
-    Some(format!("{} {client_id}", by_server(connection)?))
+/// What must be equal for two connections to belong together.
+#[derive(Clone, Copy)]
+enum Closeness {
+    ClientId,
+    Server,
+    Port,
+    Nothing,
 }
 
-fn by_server(connection: &Connection) -> Option<String> {
-    Some(phrases::server(&connection.server))
-}
+impl Closeness {
+    const ALL: [Self; 4] = [Self::ClientId, Self::Server, Self::Port, Self::Nothing];
 
-fn by_port(connection: &Connection) -> Option<String> {
-    Some(connection.server.port.to_string())
-}
-
-const fn by_nothing(_: &Connection) -> Option<String> {
-    Some(String::new())
+    /// The same for those that belong together; none where it is not known.
+    fn key(self, connection: &Connection) -> Option<String> {
+        let server = &connection.server;
+        match self {
+            Self::ClientId => {
+                let client_id = connection.mqtt.as_ref()?.client_id.as_ref()?;
+                Some(format!("{} {client_id}", phrases::server(server)))
+            }
+            Self::Server => Some(phrases::server(server)),
+            Self::Port => Some(server.port.to_string()),
+            Self::Nothing => Some(String::new()),
+        }
+    }
 }
 
 fn brief(connection: &Connection) -> Brief {

@@ -35,12 +35,7 @@ impl FirstDifference<'_> {
 }
 
 fn first_difference<'a>(by: Actor, a: &'a Connection, b: &'a Connection) -> Option<FirstDifference<'a>> {
-    let of = |connection: &'a Connection| {
-        let counts =
-            move |event: &&Event| event.by == by && event.layer != Layer::Dns && !BESIDES.contains(&&*event.kind);
-        connection.events.iter().filter(counts)
-    };
-    let (mut of_a, mut of_b) = (of(a), of(b));
+    let (mut of_a, mut of_b) = (steps(by, a), steps(by, b));
     loop {
         match (of_a.next(), of_b.next()) {
             (None, None) => return None,
@@ -48,6 +43,15 @@ fn first_difference<'a>(by: Actor, a: &'a Connection, b: &'a Connection) -> Opti
             (a, b) => return Some(FirstDifference { by, a, b }),
         }
     }
+}
+
+/// What one side does of its own accord: it does not, where it closes because the other side did.
+fn steps(by: Actor, connection: &Connection) -> impl Iterator<Item = &Event> {
+    let only_follows = connection.closed.by.is_some_and(|closer| closer != by);
+    connection.events.iter().filter(move |event| {
+        let is_echo = only_follows && matches!(&*event.kind, "fin" | "rst");
+        event.by == by && event.layer != Layer::Dns && !BESIDES.contains(&&*event.kind) && !is_echo
+    })
 }
 
 /// Whether two events are the same step; two alerts are only if they say the same.

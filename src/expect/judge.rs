@@ -118,16 +118,14 @@ fn wrong_number(wanted: &Wanted, tally: &Tally, seen: &Seen) -> Option<String> {
         return None;
     }
     let among = units::counted(seen.connections, "connection");
-    let mut told = format!("{} ({}) among {among}", units::counted(found, "connection"), wanted.selection);
-    if found == 0 && !seen.names.is_empty() {
-        let names: Vec<&str> = seen.names.iter().map(String::as_str).collect();
-        told += &format!("; the servers were {}", names.join(", "));
-    }
-    if wanted.selection.needs_mqtt() && seen.without_client_id > 0 {
+    let told = format!("{} ({}) among {among}", units::counted(found, "connection"), wanted.selection);
+    let names: Vec<&str> = seen.names.iter().map(String::as_str).collect();
+    let servers = (found == 0 && !names.is_empty()).then(|| format!("the servers were {}", names.join(", ")));
+    let sealed = (wanted.selection.needs_mqtt() && seen.without_client_id > 0).then(|| {
         let sealed = units::counted(seen.without_client_id, "connection");
-        told += &format!("; the client id and topics of {sealed} cannot be read (--keylog opens them)");
-    }
-    Some(told)
+        format!("the client id and topics of {sealed} cannot be read (--keylog opens them)")
+    });
+    Some(std::iter::once(told).chain(servers).chain(sealed).collect::<Vec<_>>().join("; "))
 }
 
 /// Notes all that is not as wanted.

@@ -102,6 +102,18 @@ impl Shards {
         left
     }
 
+    /// How many connections they hold.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tables.iter().flatten().map(Table::len).sum()
+    }
+
+    /// Whether they hold none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What the tables of this share did so far.
     #[must_use]
     pub fn counts(&self) -> Counts {

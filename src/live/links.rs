@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(250);
 
 /// The interfaces of a capture.
-pub(super) struct Links {
+pub(crate) struct Links {
     links: Vec<(String, State)>,
     next: Instant,
 }
@@ -23,31 +23,31 @@ enum State {
 
 /// What became of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     WentDown,
     CameBack,
 }
 
 impl Links {
-    pub(super) fn new(names: &[String], now: Instant) -> Self {
+    pub(crate) fn new(names: &[String], now: Instant) -> Self {
         Self { links: names.iter().map(|name| (name.clone(), State::Up)).collect(), next: now + EVERY }
     }
 
     /// The capture says that its interface is gone; whether that is news.
-    pub(super) fn lose(&mut self, interface: usize) -> bool {
+    pub(crate) fn lose(&mut self, interface: usize) -> bool {
         let link = self.links.get_mut(interface);
         link.is_some_and(|(_, state)| std::mem::replace(state, State::Gone) == State::Up)
     }
 
     /// The capture says that its interface is back.
-    pub(super) fn find(&mut self, interface: usize) {
+    pub(crate) fn find(&mut self, interface: usize) {
         if let Some((_, state)) = self.links.get_mut(interface) {
             *state = State::Up;
         }
     }
 
     /// Looks after the interfaces, if it is time to. To be called while nothing comes: what brings frames is up.
-    pub(super) fn poll(&mut self, now: Instant) -> Vec<(usize, Change)> {
+    pub(crate) fn poll(&mut self, now: Instant) -> Vec<(usize, Change)> {
         if now < self.next {
             return Vec::new();
         }

@@ -11,6 +11,7 @@ mod status;
 mod stuck;
 mod watch;
 
+pub(crate) use links::{Change, Links};
 pub(crate) use session::{Rights, Session};
 pub(crate) use signals::{Signal, Signals};
 

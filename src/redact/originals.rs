@@ -118,7 +118,7 @@ impl Originals<'_> {
     }
 
     fn name(&mut self, name: Option<&str>) {
-        self.put(name, |pseudonyms, name| pseudonyms.name(name));
+        self.put(name, Pseudonyms::name);
     }
 
     fn id(&mut self, id: Option<&str>) {
@@ -126,7 +126,7 @@ impl Originals<'_> {
     }
 
     fn topic(&mut self, topic: Option<&str>) {
-        self.put(topic, |pseudonyms, topic| pseudonyms.topic(topic));
+        self.put(topic, Pseudonyms::topic);
     }
 
     fn words(&mut self, words: Option<&str>) {
@@ -134,7 +134,7 @@ impl Originals<'_> {
     }
 
     fn distinguished_name(&mut self, name: &str) {
-        self.put(Some(name), |pseudonyms, name| pseudonyms.distinguished_name(name));
+        self.put(Some(name), Pseudonyms::distinguished_name);
     }
 
     fn put(&mut self, original: Option<&str>, map: impl FnOnce(&mut Pseudonyms, &str) -> String) {

@@ -278,7 +278,11 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0x0f])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn number_of<K: std::hash::Hash + Eq>(known: &mut HashMap<K, u32>, original: K) -> u32 {
@@ -370,7 +374,7 @@ mod tests {
         assert_eq!(pseudonyms.topic("plant/7/+/#"), "level/1/+/#".replace("level", "leve1"));
         assert_eq!(pseudonyms.topic("$aws/things/x"), "$aws/level1/2");
         assert_eq!(pseudonyms.distinguished_name("C=SE, O=Example Ltd, CN=a.b.example").len(), 35);
-        assert_eq!(pseudonyms.value("Example TLS Inspection CA"), "text-000TLS Inspection000");
+        assert_eq!(pseudonyms.value("Example TLS Inspection CA"), "text-000TLS Inspection001");
         assert_eq!(pseudonyms.hex("0badcafe").len(), 8);
     }
 }

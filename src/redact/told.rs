@@ -91,10 +91,10 @@ impl Redactor {
     pub fn capture(&mut self, mut capture: Capture) -> Capture {
         self.use_all();
         if capture.kind == CaptureKind::File {
-            capture.source = "capture 1".to_owned();
-            if capture.files.len() > 1 {
-                capture.source = format!("{} captures", capture.files.len());
-            }
+            capture.source = match capture.files.len() {
+                0 | 1 => "capture 1".to_owned(),
+                count => format!("{count} captures"),
+            };
             for (number, file) in (1..).zip(&mut capture.files) {
                 *file = format!("capture {number}");
             }

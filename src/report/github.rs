@@ -114,16 +114,12 @@ fn summary_line(capture: &Capture, summary: &Summary, untold: u64) -> String {
     let outcomes = Outcome::ALL.iter().filter(|outcome| summary.outcome(**outcome) > 0);
     let outcomes: Vec<_> =
         outcomes.map(|outcome| format!("{} {outcome}", units::count(summary.outcome(*outcome)))).collect();
-    let mut line = format!("{}: {}", capture.source, units::counted(summary.connections, "connection"));
-    if !outcomes.is_empty() {
-        line += &format!(", {}", outcomes.join(", "));
-    }
-    if let Some(unmet) = summary.unmet_expectations {
-        line += &format!("; {} not met", units::counted(unmet, "expectation"));
-    }
-    if untold > 0 {
-        line += &format!("; {} of them without an annotation", units::count(untold));
-    }
+    let connections = std::iter::once(units::counted(summary.connections, "connection"));
+    let unmet = summary.unmet_expectations.map(|unmet| format!("{} not met", units::counted(unmet, "expectation")));
+    let untold = (untold > 0).then(|| format!("{} of them without an annotation", units::count(untold)));
+    let counts = connections.chain(outcomes).collect::<Vec<_>>().join(", ");
+    let parts: Vec<String> = std::iter::once(counts).chain(unmet).chain(untold).collect();
+    let line = format!("{}: {}", capture.source, parts.join("; "));
     escape(&line).into_owned()
 }
 

@@ -107,7 +107,9 @@ impl AnnotatedFile {
         let mut filter = filter;
         if let Some(redactor) = &mut hiding {
             filter = redactor.any_text(&filter);
-            described.iter_mut().for_each(|interface| interface.hide(redactor));
+            for interface in &mut described {
+                interface.hide(redactor);
+            }
         }
         let ids: Vec<InterfaceId> =
             described.iter().map(|interface| interface.write(&filter, &mut writer)).collect::<io::Result<_>>()?;

@@ -22,7 +22,7 @@ const MAX_NAMES: usize = 10_000;
 /// What is to be said.
 #[derive(Default)]
 pub(super) struct Remarks {
-    remarks: Vec<Remark>,
+    findings: Vec<Remark>,
     /// The remarks at each frame, by their index.
     places: BTreeMap<FrameRef, Vec<usize>>,
     headlines: Vec<String>,
@@ -63,13 +63,13 @@ impl Remarks {
     }
 
     fn add_finding(&mut self, finding: &Finding) {
-        if self.remarks.len() >= MAX_REMARKS {
+        if self.findings.len() >= MAX_REMARKS {
             self.left_out += 1;
             return;
         }
-        let index = self.remarks.len();
+        let index = self.findings.len();
         let label = format!("{} {}", finding.code, finding.id);
-        self.remarks.push(Remark { text: text(finding, &label), label, told_in: None });
+        self.findings.push(Remark { text: text(finding, &label), label, told_in: None });
         for frame in finding.frames.iter().take(MAX_FRAMES) {
             let here = self.places.entry(frame).or_default();
             if !here.contains(&index) {
@@ -84,7 +84,7 @@ impl Remarks {
         let Some(here) = self.places.get(&FrameRef::from(frame)) else { return Vec::new() };
         let mut comments = Vec::new();
         for index in here {
-            let Some(remark) = self.remarks.get_mut(*index) else { continue };
+            let Some(remark) = self.findings.get_mut(*index) else { continue };
             comments.push(match remark.told_in {
                 Some(first) => format!("{}: see frame {first}", remark.label),
                 None => remark.text.clone(),

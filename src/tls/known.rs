@@ -33,6 +33,12 @@ impl Known {
         }
     }
 
+    /// The certificates that are kept.
+    #[must_use]
+    pub const fn certificates(&self) -> &CertificateStore {
+        &self.certificates
+    }
+
     /// What a CertificateRequest asks for, read now or earlier; none where it is malformed.
     pub(super) fn request(&mut self, body: &[u8], version: Version) -> Option<Arc<CertificateRequest>> {
         let Self { requests, key, .. } = self;

@@ -231,7 +231,7 @@ fn segments_behind_holes_are_kept_within_bounds() {
 #[test]
 fn a_chain_of_a_thousand_certificates_is_told() {
     let mut analyzer = iotcap::tls::Tracker::default();
-    let mut store = iotcap::tls::CertificateStore::new(64);
+    let mut known = iotcap::tls::Known::new(64);
     let mut plaintext = Vec::new();
     let mut sink = Ignore;
     // ServerHello of TLS 1.2, then Certificate (RFC 5246, 7.4.2).
@@ -249,14 +249,14 @@ fn a_chain_of_a_thousand_certificates_is_told() {
         for piece in message.chunks(16_384) {
             let length = u16::try_from(piece.len()).expect("a record").to_be_bytes();
             let record = [&[22, 3, 3][..], &length, piece].concat();
-            let mut context =
-                iotcap::tls::Context { certificates: &mut store, key_log: None, plaintext: &mut plaintext };
+            let mut context = iotcap::tls::Context { known: &mut known, key_log: None, plaintext: &mut plaintext };
             let at = iotcap::stream::Moment::new(Timestamp::from_secs(1), FrameId::new(0, 1));
             let chunk = iotcap::stream::Chunk::Data(&record);
             analyzer.handle_chunk(iotcap::net::Side::Server, at, chunk, &mut context, &mut sink);
         }
     }
-    assert!(store.len() <= 64, "{} certificates are kept", store.len());
+    let kept = known.certificates().len();
+    assert!(kept <= 64, "{kept} certificates are kept");
     assert!(thread_time().saturating_sub(begin) < Duration::from_secs(5));
 }
 
@@ -355,6 +355,7 @@ fn soak(flood: Flood, count: u64) {
     let (report, memory) = piped(flood, count, &[]);
     println!("{flood:?} {count}: {} MiB; sending took {:?}", memory / MIB, thread_time().saturating_sub(begun));
     println!("{}", report.first.join("\n"));
+    // The table's 256 MiB, and as much again for what is told at the end.
     assert!(memory < 512 * MIB, "{} MiB", memory / MIB);
     // A healthy connection is counted; it would be told had it come to harm.
     assert!(report.healthy.is_empty(), "{:#?}", report.healthy);

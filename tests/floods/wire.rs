@@ -52,8 +52,8 @@ impl Flood {
                     random ^= random << 13;
                     random ^= random >> 7;
                     random ^= random << 17;
-                    let [a, b, c, d, e, ..] = random.to_be_bytes();
-                    wire.client([10, a, b, c], 1024 + u16::from_be_bytes([d, e]) / 2).syn();
+                    let [high, middle, low, port @ ..] = random.to_be_bytes();
+                    wire.client([10, high, middle, low], 1024 + u16::from_be_bytes([port[0], port[1]]) / 2).syn();
                 }
             }
             Self::HalfOpen => each(count, |address, port| {
@@ -73,7 +73,7 @@ impl Flood {
             Self::Huge => {
                 let mut client = wire.client([10, 0, 0, 1], 40_000).syn().syn_ack().ack();
                 for _ in 0..count {
-                    client = client.from_server(60_000, &[]);
+                    client = client.answered(60_000, &[]);
                 }
             }
             Self::TinyRecords => {
@@ -85,18 +85,18 @@ impl Flood {
                     records.extend([22, 3, 1, 0, 1, byte]);
                 }
                 for piece in records.chunks(1_400) {
-                    client = client.from_client(piece);
+                    client = client.said(piece);
                 }
             }
             Self::LongMessage => {
                 let mut client = wire.client([10, 0, 0, 1], 40_000).syn().syn_ack().ack();
-                client = client.from_client(&[22, 3, 3, 0x40, 0, 11, 0xff, 0xff, 0xff]);
+                client = client.said(&[22, 3, 3, 0x40, 0, 11, 0xff, 0xff, 0xff]);
                 let record = [&[22, 3, 3, 0x40, 0][..], &[0; 16_384]].concat();
                 let mut sent = record[9..].to_vec();
                 for _ in 0..count {
                     sent.extend_from_slice(&record);
                     for piece in sent.chunks(1_400) {
-                        client = client.from_client(piece);
+                        client = client.said(piece);
                     }
                     sent.clear();
                 }
@@ -104,8 +104,8 @@ impl Flood {
             Self::OutOfOrder => {
                 let mut client = wire.client([10, 0, 0, 1], 40_000).syn().syn_ack().ack();
                 for _ in 0..count {
-                    client.client_next = client.client_next.wrapping_add(10);
-                    client = client.from_client(&[0x17; 10]);
+                    client.next_of_client = client.next_of_client.wrapping_add(10);
+                    client = client.said(&[0x17; 10]);
                 }
             }
         }
@@ -129,7 +129,7 @@ struct Wire<'s, S> {
 
 impl<'s, S: FnMut(&Packet<'_>)> Wire<'s, S> {
     fn client(&mut self, address: [u8; 4], port: u16) -> Client<'_, 's, S> {
-        Client { wire: self, address, port, client_next: 1_000, server_next: 5_000 }
+        Client { wire: self, address, port, next_of_client: 1_000, next_of_server: 5_000 }
     }
 }
 
@@ -138,8 +138,8 @@ struct Client<'w, 's, S> {
     wire: &'w mut Wire<'s, S>,
     address: [u8; 4],
     port: u16,
-    client_next: u32,
-    server_next: u32,
+    next_of_client: u32,
+    next_of_server: u32,
 }
 
 impl<S: FnMut(&Packet<'_>)> Client<'_, '_, S> {
@@ -158,20 +158,23 @@ impl<S: FnMut(&Packet<'_>)> Client<'_, '_, S> {
         self
     }
 
-    fn from_client(mut self, data: &[u8]) -> Self {
+    fn said(mut self, data: &[u8]) -> Self {
         self.segment(true, ACK, data.len(), data);
         self
     }
 
-    fn from_server(mut self, length: usize, kept: &[u8]) -> Self {
+    fn answered(mut self, length: usize, kept: &[u8]) -> Self {
         self.segment(false, ACK, length, kept);
         self
     }
 
     /// A segment that carries `length` bytes, of which the capture kept some.
     fn segment(&mut self, from_client: bool, flags: u8, length: usize, kept: &[u8]) {
-        let (seq, ack) =
-            if from_client { (self.client_next, self.server_next) } else { (self.server_next, self.client_next) };
+        let (seq, ack) = if from_client {
+            (self.next_of_client, self.next_of_server)
+        } else {
+            (self.next_of_server, self.next_of_client)
+        };
         let ends = [(self.address, self.port), (SERVER, PORT)];
         let (from, to) = if from_client { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
         let total = u16::try_from(40 + length).expect("a datagram");
@@ -187,7 +190,7 @@ impl<S: FnMut(&Packet<'_>)> Client<'_, '_, S> {
         buffer.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         buffer.extend_from_slice(kept);
         let taken = u32::try_from(length).expect("a datagram") + u32::from(flags & (SYN | FIN) != 0);
-        let next = if from_client { &mut self.client_next } else { &mut self.server_next };
+        let next = if from_client { &mut self.next_of_client } else { &mut self.next_of_server };
         *next = next.wrapping_add(taken);
         (self.wire.send)(&Packet { at: self.wire.now, original_len: total.into(), data: &self.wire.buffer });
         self.wire.now += MICRO;

@@ -1,5 +1,7 @@
 //! Two network namespaces joined by a wire, and programs in them whose output is read line by line.
 
+#![allow(dead_code, reason = "shared by several test binaries")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

@@ -126,12 +126,12 @@ fn a_job_summary_has_the_verdicts_first() {
 #[test]
 fn nothing_from_the_wire_is_markdown() {
     let report = in_markdown(&[hostile()]);
+    // In code, all of it shows itself.
+    let outside: String = report.lines().map(without_code).collect::<Vec<_>>().join("\n");
     for acting in ["<script", "@everyone", "#1", "http://", "\n::"] {
-        // In code, all of it shows itself.
-        let outside: String = report.lines().map(without_code).collect::<Vec<_>>().join("\n");
         assert!(!outside.contains(acting), "{acting} in\n{report}");
     }
-    assert_eq!(report.matches("</details>").count() - report.matches("`</details>").count(), 1, "{report}");
+    assert_eq!(outside.matches("</details>").count(), 1, "{report}");
     let cells = |line: &str| line.replace("\\|", "").matches('|').count();
     let rows: Vec<&str> = report.lines().filter(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 3 && rows.iter().all(|row| cells(row) == 7), "{rows:#?}");

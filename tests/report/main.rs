@@ -292,6 +292,8 @@ mod in_text {
             let taught = format!("{} ({})", lesson.sentence, lesson.section);
             assert_eq!(told.matches(&taught).count(), 1, "{}: told once, where it first comes up", event.kind);
         }
+        let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text} is not in {told}"));
+        assert!(at(" server_hello ") < at("tls-authentication: ") && at("tls-authentication: ") < at(" certificate "));
         let lesson = teach::phase(PhaseName::TlsAuthentication);
         assert!(told.contains(&format!("tls-authentication: {}", lesson.sentence)), "{told}");
     }

@@ -97,7 +97,7 @@ impl Packet {
     }
 
     /// The same from a client with another address.
-    pub(crate) fn from_another_client(&self) -> Self {
+    pub(crate) fn of_another_client(&self) -> Self {
         let mut packet = self.clone();
         for place in [12, 16] {
             if packet.ip[place..place + 4] == [192, 0, 2, 10] {

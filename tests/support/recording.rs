@@ -1,5 +1,7 @@
 //! The labelled recordings as frames in memory.
 
+#![allow(dead_code, reason = "shared by several test binaries")]
+
 use crate::wire::Captured;
 use iotcap::source;
 use std::path::Path;

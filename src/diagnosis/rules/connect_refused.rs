@@ -107,7 +107,7 @@ fn client_leaves_at_once(case: &Case<'_>) -> Option<Finding> {
     // A program that ends in good order without DISCONNECT has been told to; one that was killed says no goodbye at all.
     let said_goodbye = case.tls()?.alerts.iter().any(|alert| alert.by == Side::Client && alert.at > answer);
     let entries = case.entries_before(None);
-    let [connect, connack] = &entries[..] else { return None };
+    let [connect, connack] = entries else { return None };
     let is_answered = connect.by == Side::Client && connack.by == Side::Server;
     let is_small = connack.len.is_exact() && (4..=SMALL).contains(&connack.len.max);
     let after = closed.at.at.since(answer.at);

@@ -42,7 +42,7 @@ fn value(tag: u8, content: &mut [u8], pseudonyms: &mut Pseudonyms, depth: u8) {
         // OCTET STRING: mostly the value of an extension.
         0x04 => opaque(content, false, pseudonyms, depth),
         // UTF8String, PrintableString, TeletexString, IA5String, VisibleString
-        0x0c | 0x13 | 0x14 | 0x16 | 0x1a => text(content, |pseudonyms, text| pseudonyms.value(text), pseudonyms),
+        0x0c | 0x13 | 0x14 | 0x16 | 0x1a => text(content, Pseudonyms::value, pseudonyms),
         // UniversalString, BMPString; a key identifier: [0].
         0x1c | 0x1e | 0x80 if content.len() > SHORT => content.copy_from_slice(&pseudonyms.bytes(content)),
         // Names of other kinds: rfc822Name [1], uniformResourceIdentifier [6].

@@ -37,8 +37,6 @@ fn records(message: &mut [u8], at: &mut usize, pseudonyms: &mut Pseudonyms) -> O
             (1 | 28, 4 | 16) => address(message.get_mut(data..data + len)?, pseudonyms),
             // NS, CNAME, PTR
             (2 | 5 | 12, _) => name(message, at, pseudonyms)?,
-            // OPT is about the connection.
-            (41, _) => message.get_mut(data..data + len)?.fill(0),
             _ => message.get_mut(data..data + len)?.fill(0),
         }
         *at = data + len;

@@ -33,6 +33,12 @@ impl Edit {
         Self { start, len, what: New::Fill(byte) }
     }
 
+    /// The memory that it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let bytes = if let New::Bytes(bytes) = &self.what { bytes.len() } else { 0 };
+        size_of::<Self>() + bytes
+    }
+
     /// Changes what of `bytes`, which begin at `at`, is in its place.
     pub(super) fn apply(&self, at: u64, bytes: &mut [u8]) {
         let end = at + bytes.len() as u64;

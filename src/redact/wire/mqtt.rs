@@ -44,7 +44,6 @@ impl Packets {
             self.packet.extend_from_slice(taken);
             (at, bytes) = (at + taken.len() as u64, rest);
             match length(&self.packet) {
-                Length::Unknown => {}
                 Length::Malformed => self.lose(at, edits),
                 Length::Is { head, total } if self.packet.len() >= total.min(LOOKED_AT) => {
                     let packet = std::mem::take(&mut self.packet);
@@ -52,7 +51,8 @@ impl Packets {
                     self.edit(&packet, head, start, pseudonyms, edits);
                     self.blank = (total - packet.len()) as u64;
                 }
-                Length::Is { .. } => {}
+                // More of it is needed.
+                Length::Unknown | Length::Is { .. } => {}
             }
         }
     }

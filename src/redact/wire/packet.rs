@@ -95,7 +95,7 @@ impl Layout {
             end: (ip + total).min(data.len()),
             protocol,
             is_fragment: fragment & 0x3fff != 0,
-            is_first: fragment & 0x1fff == 0,
+            is_first: fragment.trailing_zeros() >= 13,
             missing: (ip + total).saturating_sub(data.len()),
         })
     }
@@ -235,7 +235,7 @@ impl Layout {
     /// What the addresses add to the checksum of what the packet carries (RFC 9293, 3.1).
     fn address_sum(&self, packet: &[u8]) -> u64 {
         let range = if self.is_v6 { 8..40 } else { 12..20 };
-        packet.get(range).map_or(0, |addresses| sum(addresses))
+        packet.get(range).map_or(0, sum)
     }
 
     fn ends(&self, data: &[u8]) -> Option<[IpAddr; 2]> {
@@ -366,7 +366,7 @@ fn rewrite_quoted(quoted: &mut [u8], pseudonyms: &mut Pseudonyms) {
     if header_len != IPV6_HEADER {
         set_checksum(quoted, header_len, 10, 0);
     }
-    let address_sum = quoted.get(addresses).map_or(0, |addresses| sum(addresses));
+    let address_sum = quoted.get(addresses).map_or(0, sum);
     let Some(transport) = quoted.get_mut(header_len..) else { return };
     if let Some(rest) = transport.get_mut(transport_header..) {
         rest.fill(0);
@@ -382,7 +382,7 @@ fn rewrite_quoted(quoted: &mut [u8], pseudonyms: &mut Pseudonyms) {
 fn set_checksum(bytes: &mut [u8], len: usize, at: usize, start: u64) {
     let Some(field) = bytes.get_mut(at..at + 2) else { return };
     field.fill(0);
-    let mut total = start + bytes.get(..len).map_or(0, |covered| sum(covered));
+    let mut total = start + bytes.get(..len).map_or(0, sum);
     while total >> 16 != 0 {
         total = (total & 0xffff) + (total >> 16);
     }

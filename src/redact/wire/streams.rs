@@ -11,8 +11,12 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Bytes of one stream that wait for earlier ones.
 const MAX_WAITING: usize = 1 << 20;
-/// Edits that are kept of all streams: some 100 MB at the worst.
-const MAX_EDITS: usize = 1 << 20;
+/// Bytes of all streams that wait for earlier ones.
+const MAX_ALL_WAITING: usize = 64 << 20;
+/// Memory for what is to be overwritten in all streams. What comes when it is used up is blanked unless it is encrypted.
+const MAX_EDITS: usize = 256 << 20;
+/// Streams that are kept apart; those beyond are blanked.
+const MAX_STREAMS: usize = 1 << 20;
 /// Where a stream begins that the capture joined: what comes before its first segment has room in front of it.
 const JOINED_AT: u64 = 1 << 24;
 /// The port of MQTT without TLS.
@@ -27,7 +31,12 @@ pub(super) struct Streams {
     by_ends: HashMap<(Endpoint, Endpoint), Vec<Stream>>,
     /// The level of MQTT that a client named.
     levels: HashMap<FlowKey, u8>,
+    /// The memory that edits take, in bytes.
     edits: usize,
+    /// The memory that waiting bytes take.
+    waiting: usize,
+    /// How many streams there are.
+    opened: usize,
     learnt: u64,
     applied: u64,
 }
@@ -74,18 +83,26 @@ impl Streams {
         let key = FlowKey::new(segment.source, segment.destination);
         let level = self.levels.get(&key).copied();
         let is_full = self.edits >= MAX_EDITS;
-        let first = self.learnt;
-        let streams = self.by_ends.entry((segment.source, segment.destination)).or_default();
+        let ends = (segment.source, segment.destination);
         let start = segment.first_byte();
-        if streams.last().is_none_or(|last| segment.syn && last.base != start) {
-            streams.push(Stream::new(first, segment));
+        let known = self.by_ends.get(&ends).and_then(|streams| streams.last());
+        let is_new = known.is_none_or(|last| segment.syn && last.base != start);
+        if is_new && self.opened >= MAX_STREAMS {
+            return;
         }
-        let Some(stream) = streams.last_mut() else { return };
-        let before = stream.edits.len();
-        if !is_full {
-            stream.learn(segment, level, pseudonyms);
+        let streams = self.by_ends.entry(ends).or_default();
+        if is_new {
+            self.opened += 1;
+            streams.push(Stream::new(self.learnt, segment));
         }
-        self.edits += stream.edits.len().saturating_sub(before);
+        let Some(stream) = streams.last_mut().filter(|_| !is_full) else { return };
+        let (known, waited) = (stream.edits.len(), stream.waiting_len);
+        stream.learn(segment, level, pseudonyms);
+        if self.waiting + stream.waiting_len > MAX_ALL_WAITING + waited {
+            stream.pass_hole(level, pseudonyms);
+        }
+        self.waiting = (self.waiting + stream.waiting_len).saturating_sub(waited);
+        self.edits += stream.edits.iter().skip(known).map(Edit::size).sum::<usize>();
         if let Reader::Mqtt(Packets { level: Some(level), .. }) = &stream.reader {
             self.levels.insert(key, *level);
         }
@@ -165,8 +182,9 @@ impl Stream {
     fn wait(&mut self, at: u64, payload: &[u8], len: u64) {
         let known = self.waiting.get(&at).map_or(0, |(_, len)| *len);
         if len > known {
+            let before = self.waiting.insert(at, (payload.to_vec(), len));
             self.waiting_len += payload.len();
-            self.waiting.insert(at, (payload.to_vec(), len));
+            self.waiting_len -= before.map_or(0, |(payload, _)| payload.len());
         }
     }
 

@@ -3,7 +3,7 @@
 use super::layout::{Line, Page};
 use super::style::{BOLD, DIM, ITALIC, PLAIN, PROOF, of_actor, of_kind};
 use super::{Glyphs, Legend, TextOptions};
-use crate::report::model::{Actor, Connection, Event, FrameRef, Phase};
+use crate::report::model::{Actor, Connection, Event, FrameRef, Phase, Time};
 use crate::report::teach::{self, Lesson, Taught};
 use crate::report::units;
 use std::collections::BTreeSet;
@@ -74,26 +74,30 @@ pub(super) fn as_it_happens(who: &str, event: &Event, lesson: Option<&Lesson>, p
 /// Explains a connection on its way: what is new to the reader, once.
 struct Teacher<'a> {
     phases: &'a [Phase],
+    /// When the phase before those ended.
+    ended: Option<Time>,
     taught: Taught,
 }
 
 impl<'a> Teacher<'a> {
     fn new(phases: &'a [Phase]) -> Self {
-        Self { phases, taught: Taught::default() }
+        Self { phases, ended: None, taught: Taught::default() }
     }
 
     /// Introduces the phases that begin with this event.
     fn before(&mut self, event: &Event, page: &mut Page<'_>) -> io::Result<()> {
         while let Some((phase, later)) = self.phases.split_first() {
-            match phase.started {
-                Some(started) if started > event.at => break,
-                Some(_) => {
-                    let name = Line::new().put(BOLD, phase.phase.name()).text(": ");
-                    page.hanging(Line::new(), MARK, &name.join("", taught(teach::phase(phase.phase))))?;
+            if let Some(started) = phase.started {
+                // The event that ends a phase belongs to it, though the next one begins with it.
+                let belongs_before = started == event.at && self.ended.take() == Some(started);
+                if started > event.at || belongs_before {
+                    break;
                 }
-                None => {}
+                let name = Line::new().put(BOLD, phase.phase.name()).text(": ");
+                page.hanging(Line::new(), MARK, &name.join("", taught(teach::phase(phase.phase))))?;
             }
             self.phases = later;
+            self.ended = phase.ended;
         }
         Ok(())
     }

@@ -1,0 +1,34 @@
+//! `iotcap completions SHELL`: the script with which a shell completes iotcap's options.
+
+use crate::cli::Cli;
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// `iotcap completions`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CompletionsArgs {
+    /// The shell: bash, zsh, fish, elvish or powershell
+    #[arg(value_name = "SHELL", value_enum, hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  iotcap completions bash > ~/.local/share/bash-completion/completions/iotcap
+  iotcap completions zsh > ~/.zfunc/_iotcap       # with fpath+=~/.zfunc before compinit
+  iotcap completions fish > ~/.config/fish/completions/iotcap.fish";
+
+/// Prints the script.
+///
+/// # Errors
+/// Where standard output fails.
+pub fn completions(arguments: &CompletionsArgs) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "iotcap", &mut script);
+    io::stdout().write_all(&script).context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
