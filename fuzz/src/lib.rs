@@ -278,12 +278,12 @@ fn analyze(
 /// Runs the steps through TLS; what can be read of its application data goes to `told`.
 pub fn follow_tls(data: &[u8], key_log: Option<&KeyLog>, told: impl FnMut(Side, &[u8])) {
     let mut tracker = tls::Tracker::default();
-    let (mut certificates, mut plaintext) = (CertificateStore::new(4), Vec::new());
+    let (mut known, mut plaintext) = (tls::Known::new(4), Vec::new());
     let mut sink = Plaintext(told);
     let mut last = moment(0);
     for step in Steps::new(data) {
         last = step.at;
-        let mut context = tls::Context { certificates: &mut certificates, key_log, plaintext: &mut plaintext };
+        let mut context = tls::Context { known: &mut known, key_log, plaintext: &mut plaintext };
         let chunk = match step.what {
             What::Bytes(bytes) => Chunk::Data(bytes),
             What::Gap(missing) => Chunk::Gap(missing.into()),
