@@ -1,11 +1,12 @@
 //! Values as JSON that may stand inside of an HTML script element.
 
+use crate::report::json::write_value;
 use serde::Serialize;
 use std::io::{self, Write};
 
 /// Writes `value` so that no `<` is left, which only strings can hold: neither `</script>` nor `<!--` ends the block.
 pub(super) fn write<T: Serialize + ?Sized, W: Write + ?Sized>(value: &T, out: &mut W) -> io::Result<()> {
-    serde_json::to_writer(Inert { out }, value).map_err(io::Error::from)
+    write_value(value, &mut Inert { out })
 }
 
 struct Inert<'a, W: ?Sized> {
