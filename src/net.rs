@@ -122,7 +122,9 @@ impl FlowKey {
             let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
             mixed ^ mixed >> 31
         };
-        let [low, high] = self.addresses.map(u128::from_be_bytes).map(|address| (address ^ address >> 64) as u64);
+        let folded = |address: u128| (address ^ address >> 64) & u128::from(u64::MAX);
+        let word = |address| u64::try_from(folded(u128::from_be_bytes(address))).unwrap_or_default();
+        let [low, high] = self.addresses.map(word);
         let ports = u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]);
         mix(mix(mix(0, low), high), ports)
     }

@@ -49,14 +49,11 @@ fn by_hand(capture: &Path) -> Vec<serde_json::Value> {
     let mut source = source::open(&[capture.to_owned()]).expect("a capture");
     let mut is_over = false;
     while !is_over {
-        match source.next_frame() {
-            Some(frame) => {
-                analyzer.push(&frame);
-            }
-            None => {
-                analyzer.finish();
-                is_over = true;
-            }
+        if let Some(frame) = source.next_frame() {
+            analyzer.push(&frame);
+        } else {
+            analyzer.finish();
+            is_over = true;
         }
         while let Some(record) = analyzer.poll() {
             desk.push(record);
@@ -229,7 +226,7 @@ fn a_report_that_cannot_be_written_ends_all_threads() {
 fn flows_spread_evenly_over_the_tables() {
     let capture = flood(6_400);
     let mut source = FileSource::from_reader("memory", std::io::Cursor::new(capture)).expect("a capture");
-    let mut decoder = iotcap::decode::FirstLook::new(&Interest { ports: vec![8883], ..Interest::default() });
+    let mut decoder = iotcap::decode::FirstLook::new(Interest { ports: vec![8883], ..Interest::default() });
     let limits = iotcap::flow::Limits::default();
     let mut shards = vec![0_u32; 64];
     while let Some(frame) = source.next_frame() {

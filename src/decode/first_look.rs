@@ -29,7 +29,7 @@ pub struct FirstLook {
 impl FirstLook {
     /// For a decoder of the same interest.
     #[must_use]
-    pub fn new(interest: &Interest) -> Self {
+    pub fn new(interest: Interest) -> Self {
         Self { wanted: Wanted::new(interest), skipped: SkipCounts::default() }
     }
 

@@ -75,7 +75,7 @@ impl Decoder {
     /// A decoder that lets through what is of interest, and keeps no more than the limits allow.
     #[must_use]
     pub fn new(interest: Interest, limits: Limits) -> Self {
-        Self { wanted: Wanted::new(&interest), fragments: Fragments::new(limits), skipped: SkipCounts::default() }
+        Self { wanted: Wanted::new(interest), fragments: Fragments::new(limits), skipped: SkipCounts::default() }
     }
 
     /// Looks at one frame. A datagram that came in fragments is given with the frame that completed it.
@@ -117,8 +117,8 @@ impl Decoder {
 }
 
 impl Wanted {
-    fn new(Interest { ports, ipv6, dns }: &Interest) -> Self {
-        Self { ports: PortSet::new(ports), ipv6: *ipv6, dns: *dns }
+    fn new(Interest { ports, ipv6, dns }: Interest) -> Self {
+        Self { ports: PortSet::new(&ports), ipv6, dns }
     }
 
     /// The whole IP datagram that the frame carries or completes.

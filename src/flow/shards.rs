@@ -42,7 +42,7 @@ impl Limits {
     /// The number of the table that a flow belongs to.
     #[must_use]
     pub fn shard(&self, key: &FlowKey) -> usize {
-        if self.shards() == 1 { 0 } else { (key.spread() % SHARDS as u64) as usize }
+        if self.shards() == 1 { 0 } else { usize::try_from(key.spread() % SHARDS as u64).unwrap_or_default() }
     }
 }
 

@@ -92,7 +92,7 @@ impl Dealer {
     /// For so many analyzers of a configuration.
     #[must_use]
     pub fn new(config: &Config, shares: usize) -> Self {
-        let look = FirstLook::new(&config.interest);
+        let look = FirstLook::new(config.interest.clone());
         Self { look, limits: config.flow, shares, stats: Stats::default(), now: None }
     }
 

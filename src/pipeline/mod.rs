@@ -98,13 +98,16 @@ fn read(
     emptied: &Receiver<Batch>,
     to: &[SyncSender<Arc<Batch>>],
 ) -> Dealer {
-    while let Ok(mut batch) = emptied.recv() {
+    let mut own = None;
+    while let Some(mut batch) = own.take().or_else(|| emptied.recv().ok()) {
         let more = fill(&mut dealer, &mut batch);
         let batch = Arc::new(batch);
         let gone = to.iter().any(|to| to.send(Arc::clone(&batch)).is_err());
         if gone || !more {
             break;
         }
+        // All may have seen it by now: then this was the last one that held it, and nobody else gives it back.
+        own = Arc::into_inner(batch).map(Batch::emptied);
     }
     dealer
 }
