@@ -106,14 +106,11 @@ fn measured(mut source: FileSource, mut analyzer: Analyzer) -> u64 {
     let mut summary = Summary::default();
     let mut goes_on = true;
     while goes_on {
-        match source.next_frame() {
-            Some(frame) => {
-                analyzer.push(&frame);
-            }
-            None => {
-                analyzer.finish();
-                goes_on = false;
-            }
+        if let Some(frame) = source.next_frame() {
+            analyzer.push(&frame);
+        } else {
+            analyzer.finish();
+            goes_on = false;
         }
         while let Some(record) = analyzer.poll() {
             desk.push(record);
@@ -145,6 +142,6 @@ fn committed() -> Figures {
 
 fn write(figures: &Figures) {
     let head = "# Instructions a frame, as `make instructions` counts them. Written by `cargo bench --bench instructions -- --write`.\n";
-    let figures: String = figures.iter().map(|(name, count)| format!("{name} = {count}\n")).collect();
-    std::fs::write(path(), format!("{head}{figures}")).expect("instructions.toml can be written");
+    let lines: Vec<String> = figures.iter().map(|(name, count)| format!("{name} = {count}\n")).collect();
+    std::fs::write(path(), format!("{head}{}", lines.concat())).expect("instructions.toml can be written");
 }

@@ -175,6 +175,13 @@ fn a_wrong_configuration_is_one_sentence_with_its_line() {
 }
 
 #[test]
+fn payloads_of_nobody_are_not_shown() {
+    let capture = capture("paho-tls12").display().to_string();
+    let sentence = refused(&["--redact", "--payload", "8", &capture]);
+    assert!(sentence.contains("--payload"), "{sentence}");
+}
+
+#[test]
 fn options_come_from_a_file_and_the_command_line_wins() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("iotcap.toml");

@@ -27,7 +27,7 @@ fn in_json(a: &Path, b: &Path) -> Value {
 }
 
 fn difference<'v>(diff: &'v Value, what: &str) -> &'v Value {
-    let mut all = diff["pairs"].as_array().expect("pairs").iter().flat_map(|pair| pair["differences"].as_array());
+    let mut all = diff["pairs"].as_array().expect("pairs").iter().filter_map(|pair| pair["differences"].as_array());
     let found = all.find_map(|differences| differences.iter().find(|one| one["what"] == what));
     found.unwrap_or_else(|| panic!("{what} does not differ in {diff:#}"))
 }

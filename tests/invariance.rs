@@ -8,7 +8,6 @@ mod captures;
 #[path = "support/packets.rs"]
 mod packets;
 #[path = "support/recording.rs"]
-#[allow(dead_code, reason = "a part of it is used")]
 mod recording;
 #[path = "support/wire.rs"]
 #[allow(dead_code, reason = "a part of it is used")]

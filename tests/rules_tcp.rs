@@ -106,7 +106,7 @@ fn has(verdict: &Verdict, id: &str) -> bool {
 /// The verdicts that accuse somebody, with what they say.
 fn accusations(frames: &[Owned]) -> Vec<String> {
     let accuses = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Failed | Outcome::Degraded);
-    verdicts(frames).iter().filter(|verdict| accuses(verdict)).map(|verdict| verdict.headline()).collect()
+    verdicts(frames).iter().filter(|verdict| accuses(verdict)).map(Verdict::headline).collect()
 }
 
 /// Runs a change of each healthy recording for each of its frames; none of the results may accuse anybody.

@@ -125,6 +125,10 @@ impl Told {
     }
 
     /// Tells what is left, and what is said of the whole: `groups` is what concerns no connection.
+    #[cfg_attr(
+        not(all(feature = "live", unix)),
+        expect(dead_code, reason = "a capture that is read may have to be saved")
+    )]
     pub(crate) fn finish(mut self, capture: &Capture, groups: &[Group]) -> Result<Summary> {
         self.conclude(capture, groups)?;
         Ok(self.summary)

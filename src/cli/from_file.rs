@@ -5,6 +5,7 @@
 use super::{Cli, LiveArgs, OutputArgs, SelectionArgs, UntilArgs};
 use crate::config::{ConfigError, ConfigFile, Options, Setting};
 use crate::spelling;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser};
 use std::ffi::OsString;
@@ -34,7 +35,22 @@ impl Cli {
         if let Some((place, options)) = options_of_file(&command, &matches)? {
             arguments.splice(place..place, options);
         }
-        Ok(Self::try_parse_from(arguments)?)
+        let cli = Self::try_parse_from(arguments)?;
+        if cli.shows_payloads_of_nobody() {
+            let problem = "--redact never shows payloads: leave out --payload";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, problem).into());
+        }
+        Ok(cli)
+    }
+
+    /// Whether payloads are to be shown, and nothing that tells whose they are.
+    fn shows_payloads_of_nobody(&self) -> bool {
+        let (selection, output) = match &self.command {
+            #[cfg(all(feature = "live", unix))]
+            Some(super::Command::Run(run)) => (&run.selection, &run.output),
+            _ => (&self.analyze.selection, &self.analyze.output),
+        };
+        output.redact && selection.payload > 0
     }
 }
 

@@ -86,7 +86,7 @@ pub enum Command {
 /// What to analyse, what to look at, and how to tell it.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Captures to read: pcap or pcapng, also gzip or zstd of them; - is standard input
+    /// Captures: pcap or pcapng, also gzip or zstd of them; - is standard input
     #[arg(value_name = "FILE", conflicts_with = "interfaces", help_heading = "What to look at")]
     pub files: Vec<PathBuf>,
     /// The same, for those who are used to tcpdump

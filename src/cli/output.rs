@@ -12,7 +12,7 @@ use std::time::Duration;
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(next_help_heading = "How to tell it")]
 pub struct OutputArgs {
-    /// To standard output: text (default), json, jsonl, markdown, junit, html, github
+    /// As text (default), json, jsonl, markdown, junit, html or github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
           hide_default_value = true)]
     pub format: FormatName,
@@ -23,7 +23,7 @@ pub struct OutputArgs {
     #[arg(long, requires = "write", hide_short_help = true)]
     pub no_secrets: bool,
     /// Pseudonyms for addresses, names, client ids, topics; no secrets
-    #[arg(long, conflicts_with = "payload")]
+    #[arg(long)]
     pub redact: bool,
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]

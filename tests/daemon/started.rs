@@ -3,6 +3,7 @@
 use crate::net::{Net, Running, Stream, finish};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -124,7 +125,7 @@ pub(crate) fn configure(folder: &Path, lines: &str) {
     let mut text = "[daemon]\ninterfaces = [\"en0\"]\n".to_owned();
     text.push_str(lines);
     if !lines.contains("[daemon.evidence]") {
-        text.push_str(&format!("[daemon.evidence]\nfolder = {:?}\n", folder.join("evidence")));
+        let _ = writeln!(text, "[daemon.evidence]\nfolder = \"{}\"", folder.join("evidence").display());
     }
     fs::write(folder.join("iotcap.toml"), text).unwrap();
     // It is read again by another user.

@@ -7,7 +7,6 @@
 #[path = "../captures/mod.rs"]
 mod captures;
 #[path = "../live/net.rs"]
-#[allow(dead_code, reason = "a part of it is used")]
 mod net;
 
 use iotcap::broker::{Broker, BrokerOptions};

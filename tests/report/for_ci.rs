@@ -49,9 +49,9 @@ fn hostile() -> Connection {
     let mut connection = samples::refused();
     connection.headline = format!("The name was {NASTY}");
     connection.server = Server { name: Some(NASTY.to_owned()), ..connection.server };
-    connection.display_filter.wireshark = NASTY.to_owned();
+    NASTY.clone_into(&mut connection.display_filter.wireshark);
     for finding in &mut connection.findings {
-        finding.message = NASTY.to_owned();
+        NASTY.clone_into(&mut finding.message);
         finding.evidence = vec![NASTY.to_owned()];
         finding.causes = vec![NASTY.into()];
         finding.remedy = vec![NASTY.into()];

@@ -11,6 +11,7 @@ mod learn;
 mod page;
 mod row;
 
+#[cfg(all(feature = "live", unix))]
 pub(crate) use assets::base64;
 pub use assets::{SCRIPT, START, STYLE};
 pub use row::Row;
