@@ -177,8 +177,10 @@ fn a_wrong_configuration_is_one_sentence_with_its_line() {
 #[test]
 fn payloads_of_nobody_are_not_shown() {
     let capture = capture("paho-tls12").display().to_string();
-    let sentence = refused(&["--redact", "--payload", "8", &capture]);
-    assert!(sentence.contains("--payload"), "{sentence}");
+    let output = iotcap(["--redact", "--payload", "8", &capture]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("leave out --payload") && output.stdout.is_empty(), "{said}");
 }
 
 #[test]

@@ -100,6 +100,18 @@ impl<'a> Started<'a> {
         }
     }
 
+    /// Asks until so many connections are told: one that is over waits for its verdict.
+    pub(crate) fn connections(&self, path: &str, count: usize) -> Value {
+        let deadline = instant() + PATIENCE;
+        loop {
+            let answer = self.api(path);
+            if answer["connections"].as_array().is_some_and(|connections| connections.len() >= count) {
+                return answer;
+            }
+            assert!(instant() < deadline, "{path} gives {answer:#}");
+        }
+    }
+
     /// The files of its evidence.
     pub(crate) fn evidence(&self) -> Vec<PathBuf> {
         files(&self.folder().join("evidence"))
