@@ -20,7 +20,7 @@ pub struct OutputArgs {
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
     /// Leave TLS secrets out of what -w saves
-    #[arg(long, requires = "write", hide_short_help = true)]
+    #[arg(long, hide_short_help = true)]
     pub no_secrets: bool,
     /// Pseudonyms for addresses, names, client ids, topics; no secrets
     #[arg(long)]
