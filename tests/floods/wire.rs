@@ -104,7 +104,7 @@ impl Flood {
             Self::OutOfOrder => {
                 let mut client = wire.client([10, 0, 0, 1], 40_000).syn().syn_ack().ack();
                 for _ in 0..count {
-                    client.from_client = client.from_client.wrapping_add(10);
+                    client.next_seq = client.next_seq.wrapping_add(10);
                     client = client.said(&[0x17; 10]);
                 }
             }
@@ -129,7 +129,7 @@ struct Wire<'s, S> {
 
 impl<'s, S: FnMut(&Packet<'_>)> Wire<'s, S> {
     fn client(&mut self, address: [u8; 4], port: u16) -> Client<'_, 's, S> {
-        Client { wire: self, address, port, from_client: 1_000, from_server: 5_000 }
+        Client { wire: self, address, port, next_seq: 1_000, server_seq: 5_000 }
     }
 }
 
@@ -138,8 +138,8 @@ struct Client<'w, 's, S> {
     wire: &'w mut Wire<'s, S>,
     address: [u8; 4],
     port: u16,
-    from_client: u32,
-    from_server: u32,
+    next_seq: u32,
+    server_seq: u32,
 }
 
 impl<S: FnMut(&Packet<'_>)> Client<'_, '_, S> {
@@ -170,8 +170,7 @@ impl<S: FnMut(&Packet<'_>)> Client<'_, '_, S> {
 
     /// A segment that carries `length` bytes, of which the capture kept some.
     fn segment(&mut self, from_client: bool, flags: u8, length: usize, kept: &[u8]) {
-        let (seq, ack) =
-            if from_client { (self.from_client, self.from_server) } else { (self.from_server, self.from_client) };
+        let (seq, ack) = if from_client { (self.next_seq, self.server_seq) } else { (self.server_seq, self.next_seq) };
         let ends = [(self.address, self.port), (SERVER, PORT)];
         let (from, to) = if from_client { (ends[0], ends[1]) } else { (ends[1], ends[0]) };
         let total = u16::try_from(40 + length).expect("a datagram");
@@ -187,7 +186,7 @@ impl<S: FnMut(&Packet<'_>)> Client<'_, '_, S> {
         buffer.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         buffer.extend_from_slice(kept);
         let taken = u32::try_from(length).expect("a datagram") + u32::from(flags & (SYN | FIN) != 0);
-        let next = if from_client { &mut self.from_client } else { &mut self.from_server };
+        let next = if from_client { &mut self.next_seq } else { &mut self.server_seq };
         *next = next.wrapping_add(taken);
         (self.wire.send)(&Packet { at: self.wire.now, original_len: total.into(), data: &self.wire.buffer });
         self.wire.now += MICRO;
