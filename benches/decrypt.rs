@@ -5,9 +5,9 @@
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use hkdf::Hkdf;
 use iotcap::net::Side;
-use iotcap::tls::CipherSuite;
 use iotcap::tls::decrypt::Decryptor;
 use iotcap::tls::keylog::KeyLog;
+use iotcap::tls::{CipherSuite, Version};
 use sha2::{Sha256, Sha384};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ fn open_all(suite: CipherSuite, secret: &[u8], records: &[Vec<u8>]) -> Duration 
     let mut buffer = Vec::new();
     let start = Instant::now();
     for _ in 0..ROUNDS {
-        let mut decryptor = Decryptor::tls13(suite, secrets).expect("a known suite");
+        let mut decryptor = Decryptor::tls13(Version::TLS_1_3, suite, secrets).expect("a known suite");
         decryptor.start_application_keys(Side::Client);
         for record in records {
             let (header, body) = record.split_first_chunk().expect("a header");

@@ -31,7 +31,6 @@ const KNOWN_DIFFERENCES: &[&str] = &[
     // Drafts of TLS 1.3, and SSL 2.0.
     "tls13draft",
     "tls-13draft",
-    "tls13-20-chacha20poly1305",
     "ssl-v2",
     // A plain listener answered a ClientHello: tshark goes by the port.
     "ssl-to-http-server",

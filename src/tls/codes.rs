@@ -19,6 +19,20 @@ impl Version {
     pub const TLS_1_2: Self = Self(0x0303);
     /// TLS 1.3 (RFC 8446).
     pub const TLS_1_3: Self = Self(0x0304);
+    /// The first draft of TLS 1.3 that browsers spoke.
+    pub const TLS_1_3_DRAFT_18: Self = Self(0x7f12);
+    /// The last draft whose ServerHello has a shape of its own.
+    pub const TLS_1_3_DRAFT_21: Self = Self(0x7f15);
+    /// The first draft whose records authenticate their headers.
+    pub const TLS_1_3_DRAFT_25: Self = Self(0x7f19);
+    /// The last draft.
+    pub const TLS_1_3_DRAFT_28: Self = Self(0x7f1c);
+
+    /// Whether it is TLS 1.3 or a draft of it.
+    #[must_use]
+    pub fn is_tls13(self) -> bool {
+        self == Self::TLS_1_3 || (Self::TLS_1_3_DRAFT_18..=Self::TLS_1_3_DRAFT_28).contains(&self)
+    }
 }
 
 /// `1.2`, `SSL 3.0`, or the number in hex.

@@ -169,15 +169,40 @@ pub struct ServerHello {
 impl ServerHello {
     /// Reads the body of a ServerHello.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        if let Some(hello) = Self::parse_of_draft(body) {
+            return Some(hello);
+        }
         let (_, contents) = parse_tls_handshake_server_hello(body).ok()?;
         let random: [u8; 32] = contents.random.try_into().unwrap_or_default();
-        let mut hello = Self {
-            length: message_len(body),
-            version: Version(contents.version.0),
-            random,
+        let hello = Self {
             is_retry: random == HELLO_RETRY_RANDOM,
             session_id: SessionId::from_slice(contents.session_id.unwrap_or_default()),
-            cipher: CipherSuite(contents.cipher.0),
+            ..Self::begin(body, Version(contents.version.0), random, CipherSuite(contents.cipher.0))
+        };
+        Some(hello.with_extensions(contents.ext.unwrap_or_default()))
+    }
+
+    /// Up to draft 21 of TLS 1.3 it has the draft's version in its head, and neither session id nor compression method
+    /// (draft-ietf-tls-tls13-20, 4.1.3).
+    fn parse_of_draft(body: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let version = Version(reader.u16()?);
+        if !(Version::TLS_1_3_DRAFT_18..=Version::TLS_1_3_DRAFT_21).contains(&version) {
+            return None;
+        }
+        let random = reader.take(32)?.try_into().ok()?;
+        let cipher = CipherSuite(reader.u16()?);
+        Some(Self::begin(body, version, random, cipher).with_extensions(reader.vec16().unwrap_or_default()))
+    }
+
+    fn begin(body: &[u8], version: Version, random: [u8; 32], cipher: CipherSuite) -> Self {
+        Self {
+            length: message_len(body),
+            version,
+            random,
+            is_retry: false,
+            session_id: SessionId::from_slice(&[]),
+            cipher,
             group: None,
             alpn: None,
             pre_shared_key: false,
@@ -185,12 +210,15 @@ impl ServerHello {
             extended_master_secret: false,
             encrypt_then_mac: false,
             extensions: SmallVec::new(),
-        };
-        let mut reader = Reader::new(contents.ext.unwrap_or_default());
-        while let Some((kind, data)) = next_extension(&mut reader) {
-            hello.read_extension(kind, data);
         }
-        Some(hello)
+    }
+
+    fn with_extensions(mut self, extensions: &[u8]) -> Self {
+        let mut reader = Reader::new(extensions);
+        while let Some((kind, data)) = next_extension(&mut reader) {
+            self.read_extension(kind, data);
+        }
+        self
     }
 
     fn read_extension(&mut self, kind: u16, data: &[u8]) {

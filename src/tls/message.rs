@@ -127,9 +127,11 @@ pub(super) fn new_session_ticket(body: &[u8], version: Version) -> Option<(u32, 
     let mut reader = Reader::new(body);
     let lifetime = reader.u32()?;
     if version >= Version::TLS_1_3 {
-        // RFC 8446, 4.6.1: age_add and a nonce stand before the ticket.
+        // RFC 8446, 4.6.1: age_add and a nonce stand before the ticket; up to draft 20 there was no nonce.
         reader.u32()?;
-        reader.vec8()?;
+        if version == Version::TLS_1_3 || version >= Version::TLS_1_3_DRAFT_21 {
+            reader.vec8()?;
+        }
     }
     let ticket = reader.vec16()?;
     Some((lifetime, u32::try_from(ticket.len()).unwrap_or(u32::MAX)))

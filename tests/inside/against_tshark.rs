@@ -110,6 +110,7 @@ const WIRESHARK: &[(&str, Keys)] = &[
     ("tls12-chacha20poly1305.pcap", Keys::File("tls12-chacha20poly1305.keys")),
     ("tls12-dsb.pcapng", Keys::Inside),
     ("tls-renegotiation.pcap", Keys::Known(RENEGOTIATION_KEYS)),
+    ("tls13-20-chacha20poly1305.pcap", Keys::File("tls13-20-chacha20poly1305.keys")),
     ("tls13-rfc8446.pcap", Keys::File("tls13-rfc8446.keys")),
     ("tls13-rfc8446.pcap", Keys::File("tls13-rfc8446-noearly.keys")),
     ("dhe1.pcapng.gz", Keys::File("dhe1_keylog.dat")),

@@ -123,8 +123,8 @@ impl Decryptor {
     ///
     /// # Errors
     /// The suite is none of TLS 1.3, or no secret has the length that it needs.
-    pub fn tls13(suite: CipherSuite, secrets: &Secrets) -> Result<Self, Unsupported> {
-        Ok(Self(Inner::Tls13(Box::new(tls13::Tls13::new(suite, secrets)?))))
+    pub fn tls13(version: Version, suite: CipherSuite, secrets: &Secrets) -> Result<Self, Unsupported> {
+        Ok(Self(Inner::Tls13(Box::new(tls13::Tls13::new(version, suite, secrets)?))))
     }
 
     /// For what a client sends before the ServerHello: it is sealed by the suite of the session that the client resumes
@@ -133,7 +133,8 @@ impl Decryptor {
     pub fn early_data(offered: &[CipherSuite], secrets: &Secrets) -> Option<Self> {
         secrets.early()?;
         let suites = TLS13_SUITES.map(CipherSuite).filter(|suite| offered.contains(suite));
-        let mut candidates: Vec<_> = suites.filter_map(|suite| tls13::Tls13::new(suite, secrets).ok()).collect();
+        let mut candidates: Vec<_> =
+            suites.filter_map(|suite| tls13::Tls13::new(Version::TLS_1_3, suite, secrets).ok()).collect();
         candidates.iter_mut().for_each(tls13::Tls13::start_early_data);
         (!candidates.is_empty()).then_some(Self(Inner::EarlyData(candidates)))
     }

@@ -37,7 +37,7 @@ const CLIENT_DATA: &str = "CLIENT_TRAFFIC_SECRET_0";
 /// A decryptor that has these labels' secrets, and their sealing sides.
 fn tls13<const N: usize>(suite: u16, labels: [&str; N]) -> ([Sealer13; N], Decryptor) {
     let (sealers, log) = secrets13(suite, labels);
-    (sealers, Decryptor::tls13(CipherSuite(suite), log.lookup(&[0x11; 32]).unwrap()).unwrap())
+    (sealers, Decryptor::tls13(Version::TLS_1_3, CipherSuite(suite), log.lookup(&[0x11; 32]).unwrap()).unwrap())
 }
 
 /// A key log that has these labels' secrets, and their sealing sides.
@@ -329,7 +329,7 @@ fn early_data_opens_before_a_server_chose_any_suite() {
         for content in [&b"connect"[..], b"subscribe"] {
             assert_eq!(open(&mut before, &early.seal(DATA, content, 0)), data(content), "{resumed:04x}");
         }
-        let mut decryptor = Decryptor::tls13(CipherSuite(resumed), secrets).unwrap();
+        let mut decryptor = Decryptor::tls13(Version::TLS_1_3, CipherSuite(resumed), secrets).unwrap();
         decryptor.take_over(before);
         assert_eq!(open(&mut decryptor, &early.seal(DATA, b"publish", 0)), data(b"publish"), "{resumed:04x}");
         decryptor.end_early_data();
@@ -344,7 +344,7 @@ fn early_data_of_a_session_that_is_not_resumed_opens_as_well() {
     let mut before = Decryptor::early_data(&[CipherSuite(0x1301), CipherSuite(0x1303)], secrets).unwrap();
     assert!(open(&mut before, &early.seal(DATA, b"connect", 0)).is_ok());
     // The server takes another suite, and knows nothing of the session.
-    let mut decryptor = Decryptor::tls13(CipherSuite(0x1301), secrets).unwrap();
+    let mut decryptor = Decryptor::tls13(Version::TLS_1_3, CipherSuite(0x1301), secrets).unwrap();
     decryptor.take_over(before);
     assert_eq!(open(&mut decryptor, &early.seal(DATA, b"publish", 0)), data(b"publish"));
 }
@@ -382,7 +382,9 @@ fn what_cannot_be_decrypted_is_said_at_once() {
     let mut log = KeyLog::new();
     log.add_text(format!("CLIENT_TRAFFIC_SECRET_0 {} {}\n", "22".repeat(32), "33".repeat(32)).as_bytes());
     log.add_text(format!("CLIENT_RANDOM {} {}\n", "44".repeat(32), "55".repeat(48)).as_bytes());
-    let tls13 = |suite, random| Decryptor::tls13(CipherSuite(suite), log.lookup(&[random; 32]).unwrap()).err();
+    let tls13 = |suite, random| {
+        Decryptor::tls13(Version::TLS_1_3, CipherSuite(suite), log.lookup(&[random; 32]).unwrap()).err()
+    };
     assert_eq!(tls13(0x1301, 0x22), None);
     assert_eq!(tls13(0x1302, 0x22), Some(Unsupported::NoSecret), "the secret is too short for SHA-384");
     assert_eq!(tls13(0x1301, 0x44), Some(Unsupported::NoSecret), "a master secret is of no use here");
@@ -415,7 +417,7 @@ fn the_trace_of_rfc_8448_opens() {
         log.add_text(format!("{label} {random} {secret}\n").as_bytes());
     }
     let secrets = log.lookup(&unhex(random).try_into().unwrap()).unwrap();
-    let mut decryptor = Decryptor::tls13(CipherSuite(0x1301), secrets).unwrap();
+    let mut decryptor = Decryptor::tls13(Version::TLS_1_3, CipherSuite(0x1301), secrets).unwrap();
     let mut buffer = Vec::new();
     let mut open = |decryptor: &mut Decryptor, side, text| {
         let (header, body) = record(text);

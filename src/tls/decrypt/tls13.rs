@@ -14,6 +14,8 @@ use crate::tls::suite::{CipherSuite, KeyExchange, Parameters};
 /// The keys and the progress of both directions.
 pub(super) struct Tls13 {
     parameters: Parameters,
+    /// How much of a record's header is authenticated: all of it (RFC 8446, 5.2), nothing in drafts before 25.
+    authenticated: usize,
     channels: PerSide<Channel>,
 }
 
@@ -44,15 +46,18 @@ struct Generation {
     secret: Zeroizing<Vec<u8>>,
 }
 
+/// The header of a record.
+const HEADER: usize = 5;
+
 /// A record as it is tried with one key after another.
 struct Sealed<'a> {
-    header: [u8; 5],
+    authenticated: &'a [u8],
     ciphertext: &'a [u8],
     tag: &'a [u8],
 }
 
 impl Tls13 {
-    pub(super) fn new(suite: CipherSuite, secrets: &Secrets) -> Result<Self, Unsupported> {
+    pub(super) fn new(version: Version, suite: CipherSuite, secrets: &Secrets) -> Result<Self, Unsupported> {
         let parameters = suite
             .parameters()
             .filter(|parameters| parameters.key_exchange == KeyExchange::Tls13 && parameters.is_aead())
@@ -77,7 +82,8 @@ impl Tls13 {
         if channels.client.has_no_keys() && channels.server.has_no_keys() {
             return Err(Unsupported::NoSecret);
         }
-        Ok(Self { parameters, channels })
+        let is_early_draft = (Version::TLS_1_3_DRAFT_18..Version::TLS_1_3_DRAFT_25).contains(&version);
+        Ok(Self { parameters, authenticated: if is_early_draft { 0 } else { HEADER }, channels })
     }
 
     pub(super) fn start_early_data(&mut self) {
@@ -134,9 +140,10 @@ impl Tls13 {
         }
         let tag_len = usize::from(self.parameters.tag_len());
         let inner_len = body.len().checked_sub(tag_len).filter(|len| *len > 0).ok_or(OpenError::Malformed)?;
+        let authenticated = header.get(..self.authenticated).unwrap_or_default();
         let (ciphertext, tag) = body.split_at_checked(inner_len).ok_or(OpenError::Malformed)?;
         let out = room(buffer, inner_len);
-        self.channels[side].open(self.parameters, &Sealed { header, ciphertext, tag }, out)?;
+        self.channels[side].open(self.parameters, &Sealed { authenticated, ciphertext, tag }, out)?;
         // The true type is the last byte that is not zero (RFC 8446, 5.4).
         let len = out.iter().rposition(|byte| *byte != 0).ok_or(OpenError::NoContent)?;
         let content_type = ContentType(*out.get(len).ok_or(OpenError::NoContent)?);
@@ -252,7 +259,7 @@ impl Keys {
         for (byte, other) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
             *byte ^= other;
         }
-        self.aead.open(nonce, &sealed.header, sealed.ciphertext, sealed.tag, out)
+        self.aead.open(nonce, sealed.authenticated, sealed.ciphertext, sealed.tag, out)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Context, Session, Sink, observed};
 use crate::evidence::Seen;
 use crate::net::Side;
 use crate::tls::ApplicationData;
-use crate::tls::codes::{ContentType, Version};
+use crate::tls::codes::ContentType;
 use crate::tls::decrypt::{Decryptor, OpenError};
 use crate::tls::event::Event;
 use crate::tls::facts::Mark;
@@ -170,8 +170,8 @@ impl Session {
 
 pub(super) fn decryptor(client: &ClientHello, server: &ServerHello, secrets: &Secrets) -> Option<Decryptor> {
     let (version, cipher) = (server.version, server.cipher);
-    if version == Version::TLS_1_3 {
-        return Decryptor::tls13(cipher, secrets).ok();
+    if version.is_tls13() {
+        return Decryptor::tls13(version, cipher, secrets).ok();
     }
     let master = secrets.master()?;
     Decryptor::tls12(version, cipher, master, &client.random, &server.random, server.encrypt_then_mac).ok()
