@@ -283,6 +283,20 @@ impl Analyzer {
         }
     }
 
+    /// Analyses the frames of one connection by themselves, with the names and secrets that are known here: how it would look
+    /// if the capture ended with them. Nothing changes here but which secrets have been used.
+    pub fn aside<'f>(&mut self, config: Config, frames: impl IntoIterator<Item = Frame<'f>>) -> Option<Record> {
+        let mut aside = Self::new(config);
+        let ours = &mut self.core.context;
+        aside.core.context.lend(ours);
+        for frame in frames {
+            aside.push(&frame);
+        }
+        aside.finish();
+        aside.core.context.lend(ours);
+        std::iter::from_fn(|| aside.poll()).last()
+    }
+
     /// Connections that are being watched.
     #[must_use]
     pub fn connections(&self) -> usize {

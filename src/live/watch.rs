@@ -331,7 +331,7 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         self.next_look = now + LOOK_THROUGH;
-        for record in self.stuck.poll(clock() - LAG) {
+        for record in self.stuck.poll(clock() - LAG, &mut self.analyzer) {
             self.status.clear();
             self.parts.told.provisional(&record)?;
         }
