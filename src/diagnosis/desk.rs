@@ -141,6 +141,12 @@ impl Desk {
         self.groups.all()
     }
 
+    /// Forgets the findings that span connections, those that are under way too: their number is bounded, and whoever goes on
+    /// for months wants those of today.
+    pub fn forget_groups(&mut self) {
+        self.groups = Groups::default();
+    }
+
     /// What gave way to the bounds.
     #[must_use]
     pub const fn counts(&self) -> DeskCounts {
