@@ -191,7 +191,8 @@ mod tests {
     fn every_command_has_its_help() {
         for command in Cli::command().get_subcommands() {
             for option in ["-h", "--help", "--help-all"] {
-                let refused = Cli::try_parse_from(["iotcap", command.get_name(), option]).expect_err("help, not a value");
+                let refused =
+                    Cli::try_parse_from(["iotcap", command.get_name(), option]).expect_err("help, not a value");
                 assert_eq!(refused.kind(), clap::error::ErrorKind::DisplayHelp, "{} {option}", command.get_name());
                 let help = refused.to_string();
                 assert!(help.contains(&format!("iotcap {}", command.get_name())), "{help}");

@@ -13,9 +13,19 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+const HELP: &str = "\
+Examples:
+  iotcap diff works.pcapng fails.pcapng                        the difference that matters, then each pair
+  iotcap diff before.pcap after.pcap --report html=diff.html   the same as a page, for a ticket
+
+Exit status: 0 told; 1 by --fail-on, when B is worse than A; 2 it could not be done.";
+
+/// How a heading of the help calls options that say how it is told.
+const TELLING: &str = "How to tell it";
+
 /// `iotcap diff`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 told; 1 by --fail-on, when B is worse than A; 2 it could not be done.")]
+#[command(after_help = HELP)]
 pub struct DiffArgs {
     /// The first capture: before, or the one that works
     #[arg(value_name = "A")]
@@ -28,19 +38,19 @@ pub struct DiffArgs {
     pub selection: SelectionArgs,
     /// As text (default), json, jsonl, markdown, junit, html or github
     #[arg(long, value_name = "F", value_enum, default_value_t = FormatName::Text, hide_possible_values = true,
-          hide_default_value = true)]
+          hide_default_value = true, help_heading = TELLING)]
     pub format: FormatName,
     /// Another format, to a file: html=diff.html (repeatable)
-    #[arg(long = "report", value_name = "F=PATH")]
+    #[arg(long = "report", value_name = "F=PATH", help_heading = TELLING)]
     pub reports: Vec<ReportTarget>,
     /// Pseudonyms for addresses, names, client ids, topics: the same ones in both
-    #[arg(long)]
+    #[arg(long, help_heading = TELLING)]
     pub redact: bool,
     /// Exit 1 when a connection of B is failed, or degraded, and was better in A [default: never]
-    #[arg(long, value_name = "L", value_enum, hide_possible_values = true)]
+    #[arg(long, value_name = "L", value_enum, hide_possible_values = true, help_heading = TELLING)]
     pub fail_on: Option<FailOn>,
     /// Thresholds of the findings (TOML; docs/iotcap.toml has them all)
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = TELLING)]
     pub config: Option<PathBuf>,
     /// Where findings begin: what that file says of it, once it was read.
     #[arg(skip)]
