@@ -13,6 +13,7 @@ use super::{CaptureState, Case, Draft, Judged, Thresholds, Verdict};
 use crate::connection::{Arrival, Record};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -33,11 +34,35 @@ const MAX_SERVERS: usize = 256;
 pub struct Desk {
     thresholds: Thresholds,
     waiting: VecDeque<(Timestamp, Draft)>,
-    arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
+    arrivals: BTreeMap<Endpoint, Arrivals>,
     groups: Groups,
     now: Option<Timestamp>,
     is_finished: bool,
     counts: DeskCounts,
+}
+
+/// The clients that one server accepted of late.
+#[derive(Debug, Default)]
+struct Arrivals {
+    /// In the order of their coming.
+    kept: VecDeque<Arrival>,
+    /// By which they are known: each connection arrives once, though it is told when it is accepted and when it is over.
+    ordinals: HashSet<u64, foldhash::fast::RandomState>,
+}
+
+impl Arrivals {
+    /// Adds one that is not there yet; gives the oldest one where there is no room for both.
+    fn add(&mut self, arrival: Arrival) -> Option<Arrival> {
+        if !self.ordinals.insert(arrival.ordinal) {
+            return None;
+        }
+        let oldest = if self.kept.len() == MAX_ARRIVALS { self.kept.pop_front() } else { None };
+        if let Some(oldest) = &oldest {
+            self.ordinals.remove(&oldest.ordinal);
+        }
+        self.kept.push_back(arrival);
+        oldest
+    }
 }
 
 /// What gave way to the bounds.
@@ -80,17 +105,10 @@ impl Desk {
             && !self.arrivals.contains_key(&server)
             && let Some((_, forgotten)) = self.arrivals.pop_first()
         {
-            self.counts.forgotten_arrivals += forgotten.len() as u64;
+            self.counts.forgotten_arrivals += forgotten.kept.len() as u64;
         }
-        let arrivals = self.arrivals.entry(server).or_default();
-        if arrivals.iter().any(|known| known.ordinal == arrival.ordinal) {
-            return;
-        }
-        if arrivals.len() == MAX_ARRIVALS {
-            arrivals.pop_front();
-            self.counts.forgotten_arrivals += 1;
-        }
-        arrivals.push_back(arrival);
+        let forgotten = self.arrivals.entry(server).or_default().add(arrival);
+        self.counts.forgotten_arrivals += u64::from(forgotten.is_some());
     }
 
     /// A connection is over.
@@ -102,6 +120,7 @@ impl Desk {
     pub fn push_draft(&mut self, draft: Draft) {
         let record = &*draft.record;
         if let Some(mqtt) = record.mqtt.as_deref()
+            && !self.has_arrived(record)
             && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
         {
             self.arrived(arrival);
@@ -147,9 +166,15 @@ impl Desk {
         self.counts
     }
 
+    /// Whether this connection was told while it went on.
+    fn has_arrived(&self, record: &Record) -> bool {
+        let arrivals = self.arrivals.get(&record.endpoints.server);
+        arrivals.is_some_and(|arrivals| arrivals.ordinals.contains(&record.ordinal))
+    }
+
     fn judge(&mut self, record: &Record, drafted: Option<Verdict>, capture: CaptureState) -> Verdict {
         let case = Case::new(record, capture, &self.thresholds);
-        let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flatten();
+        let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flat_map(|arrivals| &arrivals.kept);
         let Some((finding, by)) = groups::taken_over(&case, arrivals) else {
             return drafted.unwrap_or_else(|| Verdict::from_findings(record, capture, rules::check_all(&case)));
         };
