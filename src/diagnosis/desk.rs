@@ -34,35 +34,13 @@ const MAX_SERVERS: usize = 256;
 pub struct Desk {
     thresholds: Thresholds,
     waiting: VecDeque<(Timestamp, Draft)>,
-    arrivals: BTreeMap<Endpoint, Arrivals>,
+    arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
+    /// The ordinals of their connections: each is told when it is accepted, and again when it is over.
+    arrived: HashSet<u64, foldhash::fast::RandomState>,
     groups: Groups,
     now: Option<Timestamp>,
     is_finished: bool,
     counts: DeskCounts,
-}
-
-/// The clients that one server accepted of late.
-#[derive(Debug, Default)]
-struct Arrivals {
-    /// In the order of their coming.
-    kept: VecDeque<Arrival>,
-    /// By which they are known: each connection arrives once, though it is told when it is accepted and when it is over.
-    ordinals: HashSet<u64, foldhash::fast::RandomState>,
-}
-
-impl Arrivals {
-    /// Adds one that is not there yet; gives the oldest one where there is no room for both.
-    fn add(&mut self, arrival: Arrival) -> Option<Arrival> {
-        if !self.ordinals.insert(arrival.ordinal) {
-            return None;
-        }
-        let oldest = if self.kept.len() == MAX_ARRIVALS { self.kept.pop_front() } else { None };
-        if let Some(oldest) = &oldest {
-            self.ordinals.remove(&oldest.ordinal);
-        }
-        self.kept.push_back(arrival);
-        oldest
-    }
 }
 
 /// What gave way to the bounds.
@@ -100,15 +78,24 @@ impl Desk {
 
     /// A server has accepted a client.
     pub fn arrived(&mut self, arrival: Arrival) {
+        if !self.arrived.insert(arrival.ordinal) {
+            return;
+        }
         let server = arrival.endpoints.server;
         if self.arrivals.len() >= MAX_SERVERS
             && !self.arrivals.contains_key(&server)
             && let Some((_, forgotten)) = self.arrivals.pop_first()
         {
-            self.counts.forgotten_arrivals += forgotten.kept.len() as u64;
+            for arrival in &forgotten {
+                self.forget(arrival);
+            }
         }
-        let forgotten = self.arrivals.entry(server).or_default().add(arrival);
-        self.counts.forgotten_arrivals += u64::from(forgotten.is_some());
+        let arrivals = self.arrivals.entry(server).or_default();
+        let oldest = if arrivals.len() == MAX_ARRIVALS { arrivals.pop_front() } else { None };
+        arrivals.push_back(arrival);
+        if let Some(oldest) = oldest {
+            self.forget(&oldest);
+        }
     }
 
     /// A connection is over.
@@ -120,7 +107,7 @@ impl Desk {
     pub fn push_draft(&mut self, draft: Draft) {
         let record = &*draft.record;
         if let Some(mqtt) = record.mqtt.as_deref()
-            && !self.has_arrived(record)
+            && !self.arrived.contains(&record.ordinal)
             && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
         {
             self.arrived(arrival);
@@ -166,15 +153,14 @@ impl Desk {
         self.counts
     }
 
-    /// Whether this connection was told while it went on.
-    fn has_arrived(&self, record: &Record) -> bool {
-        let arrivals = self.arrivals.get(&record.endpoints.server);
-        arrivals.is_some_and(|arrivals| arrivals.ordinals.contains(&record.ordinal))
+    fn forget(&mut self, arrival: &Arrival) {
+        self.arrived.remove(&arrival.ordinal);
+        self.counts.forgotten_arrivals += 1;
     }
 
     fn judge(&mut self, record: &Record, drafted: Option<Verdict>, capture: CaptureState) -> Verdict {
         let case = Case::new(record, capture, &self.thresholds);
-        let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flat_map(|arrivals| &arrivals.kept);
+        let arrivals = self.arrivals.get(&record.endpoints.server).into_iter().flatten();
         let Some((finding, by)) = groups::taken_over(&case, arrivals) else {
             return drafted.unwrap_or_else(|| Verdict::from_findings(record, capture, rules::check_all(&case)));
         };
