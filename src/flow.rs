@@ -100,8 +100,7 @@ struct Entry {
     generation: u64,
     /// The latest time of the capture when it had its last frame. A clock that steps back makes nobody idle.
     touched: Timestamp,
-    /// In a box, so that the table grows and gives it up without copying it.
-    connection: Box<Connection>,
+    connection: Connection,
 }
 
 /// A slot and the generation that it had: a slot is used again, a ticket is not.
@@ -119,7 +118,7 @@ pub struct Slot(u32);
 #[derive(Debug)]
 pub struct Left {
     /// The connection.
-    pub connection: Box<Connection>,
+    pub connection: Connection,
     /// Why it left.
     pub ending: Ending,
     /// When it was over: its deadline where it had one, else the time of the capture.
@@ -173,7 +172,7 @@ impl Table {
         if !connection.is_established() {
             self.unestablished.push_back(ticket);
         }
-        let entry = Entry { key, generation: ticket.generation, touched: now, connection: Box::new(connection) };
+        let entry = Entry { key, generation: ticket.generation, touched: now, connection };
         self.deadlines.push(Reverse((self.deadline(&entry), ticket)));
         self.connections.insert(entry);
         self.slots.insert(key, ticket.slot);
@@ -243,7 +242,7 @@ impl Table {
 
     /// All connections, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.iter().map(|(_, entry)| &*entry.connection)
+        self.connections.iter().map(|(_, entry)| &entry.connection)
     }
 
     /// How many connections it holds.
@@ -283,7 +282,7 @@ impl Table {
         self.held(ticket).is_some_and(|entry| !entry.connection.is_established())
     }
 
-    fn take(&mut self, slot: u32) -> Box<Connection> {
+    fn take(&mut self, slot: u32) -> Connection {
         let entry = self.connections.remove(slot as usize);
         self.slots.remove(&entry.key);
         entry.connection

@@ -187,11 +187,11 @@ impl Connection {
 
     /// Ends it: what waited for more is settled, and the record of it is left.
     #[must_use]
-    pub fn finish(mut self: Box<Self>, ending: Ending, context: &mut Context) -> Record {
-        let Self { tcp, layers, events, last, .. } = &mut *self;
+    pub fn finish(mut self, ending: Ending, context: &mut Context) -> Record {
+        let Self { tcp, layers, events, last, .. } = &mut self;
         tcp.finish(&mut Stack { layers, events, context });
         layers.finish(*last, events);
-        Record::new(*self, ending)
+        Record::new(self, ending)
     }
 }
 

@@ -98,7 +98,7 @@ impl Shards {
     /// Takes out all connections that are left when the capture ends at `now`, the oldest first.
     pub fn drain(&mut self, now: Timestamp) -> Vec<Left> {
         let mut left: Vec<_> = self.tables.iter_mut().flatten().flat_map(|table| table.drain(now)).collect();
-        left.sort_by_cached_key(|left| left.connection.ordinal());
+        left.sort_by_key(|left| left.connection.ordinal());
         left
     }
 
