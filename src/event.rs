@@ -186,8 +186,8 @@ pub struct EventLog {
     fresh: Option<Vec<Event>>,
 }
 
-/// As many events as a connection has once it is established, or nearly: room for them is made at once.
-const USUAL: usize = 24;
+/// As many events as a short healthy connection has: room for them is made at once.
+const USUAL: usize = 16;
 
 /// Room for so many more is made then: an idle connection has but a few events, and there may be a million such.
 const MORE: usize = 8;
