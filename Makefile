@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build man bench instructions soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man deb bench instructions soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -55,6 +55,11 @@ man: setup
 	$(CARGO) run --locked -- man --to target/man
 	mkdir -p target/completions
 	for shell in bash zsh fish; do $(CARGO) run --locked --quiet -- completions $$shell > target/completions/iotcap.$$shell || exit 1; done
+
+## a package for Debian, in target/debian
+deb: man
+	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --locked
 
 ## instructions a frame, held to benches/instructions.toml: fails above 5 %
 instructions: setup
