@@ -64,8 +64,9 @@ fn read(
     outputs: impl Fn() -> Result<Vec<Output>>,
 ) -> Result<Summary> {
     let mut secrets = Secrets::given(arguments)?;
+    let expectations = expectations(&arguments.output)?;
     loop {
-        if let Some(summary) = pass(arguments, &mut secrets, redactor, outputs()?)? {
+        if let Some(summary) = pass(arguments, expectations.as_ref(), &mut secrets, redactor, outputs()?)? {
             return Ok(summary);
         }
     }
@@ -95,6 +96,7 @@ impl Secrets {
 /// Only a pass that came to its end has taught the redactor.
 fn pass(
     arguments: &AnalyzeArgs,
+    expectations: Option<&Expectations>,
     secrets: &mut Secrets,
     redactor: &mut Option<Box<Redactor>>,
     outputs: Vec<Output>,
@@ -109,9 +111,8 @@ fn pass(
         secrets_seen: 0,
         waits_for_secrets: !secrets.complete,
     };
-    let expectations = expectations(&arguments.output)?;
     let told = Told::begin(outputs, thresholds(&arguments.output))?;
-    let mut told = told.expecting(expectations.as_ref());
+    let mut told = told.expecting(expectations);
     told.saving = saving(arguments)?;
     told.redactor.clone_from(redactor);
     let plan = Plan {
