@@ -237,6 +237,13 @@ impl EventLog {
             self.head.insert(place, event);
             return;
         }
+        // Mostly it is the newest one, and takes the place of the oldest.
+        if self.tail.len() == self.limit.last && self.tail.back().is_some_and(|newest| !newest.is_after(&event)) {
+            self.tail.pop_front();
+            self.tail.push_back(event);
+            self.dropped += 1;
+            return;
+        }
         let place = self.tail.iter().rposition(|earlier| !earlier.is_after(&event)).map_or(0, |index| index + 1);
         self.tail.insert(place, event);
         if self.tail.len() > self.limit.last {
