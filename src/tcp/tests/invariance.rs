@@ -31,15 +31,15 @@ impl Sink for Streams {
 
 /// All that came out, as text.
 #[derive(Default)]
-struct Told(String);
+struct Told(Vec<String>);
 
 impl Sink for Told {
     fn event(&mut self, at: Moment, by: Side, event: Event) {
-        self.0 += &format!("{at:?} {by} {event:?}\n");
+        self.0.push(format!("{at:?} {by} {event:?}"));
     }
 
     fn chunk(&mut self, side: Side, at: Moment, chunk: Chunk<'_>) {
-        self.0 += &format!("{at:?} {side} {chunk:?}\n");
+        self.0.push(format!("{at:?} {side} {chunk:?}"));
     }
 }
 
@@ -129,7 +129,7 @@ proptest! {
                 take(side, Segment { window, options: TcpOptions(options), ..segment(seq, ack, flags, bytes, number) });
             }
             tracker.finish(&mut out);
-            format!("{} {:?}", out.0, tracker.facts())
+            format!("{:?} {:?}", out.0, tracker.facts())
         };
         prop_assert_eq!(told(&[]), told(&[1, 1, 1, 1]));
     }
