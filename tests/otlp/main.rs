@@ -1,6 +1,5 @@
 //! Finished connections as traces: a receiver gets those of a fleet, with the times that tshark has for the same frames, also when
 //! it comes up late, goes away in between, or refuses something. Takes the feature otlp.
-#![cfg(feature = "otlp")]
 
 #[path = "../captures/mod.rs"]
 mod captures;
