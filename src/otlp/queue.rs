@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn batches_are_bounded_and_all_is_counted_once() {
         let queue = Queue::new();
-        for _ in 0..BATCH_MESSAGES + 1 {
+        for _ in 0..=BATCH_MESSAGES {
             queue.offer(vec![0; 10], Patience::None);
         }
         let first = queue.next_batch().unwrap().len();

@@ -36,7 +36,7 @@ pub(crate) enum Answer {
     Take,
     /// It does not.
     Refuse(StatusCode),
-    /// It takes it, and is gone.
+    /// It takes it, and is gone: whatever comes while it closes is refused.
     TakeAndGo,
 }
 
@@ -45,6 +45,17 @@ struct Shared {
     received: Arc<Mutex<Received>>,
     answers: Arc<Mutex<Vec<Answer>>>,
     gone: Arc<Notify>,
+}
+
+impl Shared {
+    fn next_answer(&self) -> Answer {
+        let mut answers = self.answers.lock().expect("nobody panicked");
+        let answer = answers.pop().unwrap_or(Answer::Take);
+        if answer == Answer::TakeAndGo {
+            *answers = vec![Answer::Refuse(StatusCode::SERVICE_UNAVAILABLE); 1000];
+        }
+        answer
+    }
 }
 
 /// A receiver on loopback, until it is dropped.
@@ -132,7 +143,7 @@ fn take(
     assert_eq!(headers["content-type"], "application/x-protobuf");
     let mut received = shared.received.lock().expect("nobody panicked");
     received.headers.push(headers.clone());
-    let answer = shared.answers.lock().expect("nobody panicked").pop().unwrap_or(Answer::Take);
+    let answer = shared.next_answer();
     if let Answer::Refuse(status) = answer {
         return status.into_response();
     }
