@@ -10,7 +10,6 @@ use anyhow::Result;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
     /// From a file, perhaps twice: nothing is out before the end.
-    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing is sent"))]
     File,
     /// From interfaces, which do not wait.
     #[cfg_attr(not(all(feature = "live", unix)), expect(dead_code, reason = "nothing is captured"))]
