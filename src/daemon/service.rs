@@ -6,6 +6,7 @@ use super::collector::{self, Collector};
 use super::config::{DaemonConfig, EvidenceConfig, Listen};
 use super::engine::{Engine, EvidenceOf, Tuning};
 use super::evidence::{self, MemoryLimits};
+use super::gathered::Gathered;
 use super::health::Health;
 use super::http::events::Events;
 use super::http::{self, Access, Bound, Shared};
@@ -208,6 +209,7 @@ impl<'a> Daemon<'a> {
         let health = Arc::new(Health::new(&daemon.interfaces));
         let limits = recent::Limits { connections: daemon.http.recent, bytes: daemon.http.recent_mib << 20 };
         let recent = Arc::new(Mutex::new(Recent::new(limits)));
+        let gathered = Arc::new(Mutex::new(Gathered::default()));
         let events = Events::new();
         let mut threads = Vec::new();
         let evidence = if has_evidence(&daemon.evidence) {
@@ -223,6 +225,7 @@ impl<'a> Daemon<'a> {
         let tally = collector.as_ref().map(Collector::tally);
         let teller = Teller {
             recent: Arc::clone(&recent),
+            gathered: Arc::clone(&gathered),
             events: events.clone(),
             evidence: evidence.clone(),
             collector,
@@ -242,8 +245,16 @@ impl<'a> Daemon<'a> {
         threads.insert(0, thread);
         if let Some(socket) = socket {
             let memory = memory.map(|file| Arc::new(Mutex::new(file)));
-            let shared =
-                Shared { health: Arc::clone(&health), metrics, recent, events, log: log.clone(), memory, tally };
+            let shared = Shared {
+                health: Arc::clone(&health),
+                metrics,
+                recent,
+                gathered,
+                events,
+                log: log.clone(),
+                memory,
+                tally,
+            };
             let clients = daemon.http.clients;
             tokio::spawn(async move {
                 if let Err(error) = http::serve(socket, clients, access, shared).await {
