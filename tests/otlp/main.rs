@@ -90,8 +90,9 @@ fn number(attributes: &[KeyValue], key: &str) -> Option<i64> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// As the report writes it.
+fn trace_id(bytes: &[u8]) -> String {
+    format!("{:032x}", u128::from_be_bytes(bytes.try_into().expect("16 bytes")))
 }
 
 /// Seconds with a fraction, as tshark prints them, in nanoseconds.
@@ -200,7 +201,7 @@ fn findings_are_log_records_too() {
             panic!("{record:?}")
         };
         assert!(text(&record.attributes, "iotcap.finding.code").is_some());
-        (hex(&record.trace_id), message)
+        (trace_id(&record.trace_id), message)
     });
     assert_eq!(told.collect::<BTreeSet<_>>(), expected);
 }
@@ -212,8 +213,9 @@ fn two_sensors_share_traces_and_no_spans() {
     let here = receiver.received();
     run(sending(&receiver.url()).args(["--sensor", "broker-1"]).env("OTEL_RESOURCE_ATTRIBUTES", "site=north"));
     let both = receiver.received();
-    let traces = |received: &Received| received.spans().iter().map(|span| hex(&span.trace_id)).collect::<BTreeSet<_>>();
-    let spans = |received: &Received| received.spans().iter().map(|span| hex(&span.span_id)).collect::<BTreeSet<_>>();
+    let traces =
+        |received: &Received| received.spans().iter().map(|span| trace_id(&span.trace_id)).collect::<BTreeSet<_>>();
+    let spans = |received: &Received| received.spans().iter().map(|span| span.span_id.clone()).collect::<BTreeSet<_>>();
     assert_eq!(traces(&here), traces(&both));
     assert_eq!(spans(&here).len() * 2, spans(&both).len());
     let sensors: BTreeSet<_> = both
