@@ -11,6 +11,7 @@ demo: setup
 ## build everything and pass the tests
 test: setup
 	$(CARGO) test --locked --no-fail-fast
+	$(CARGO) test --locked --no-fail-fast --features otlp --lib --test otlp
 
 ## exactly what CI runs
 check: fmt lint deny peers test instructions
@@ -21,6 +22,7 @@ fmt:
 lint: setup
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --features otlp --lib --test otlp -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
 peers: target/paho/.installed target/node/.installed target/junit/junit-10.xsd

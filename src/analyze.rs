@@ -1,5 +1,6 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+mod collector;
 mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
@@ -7,6 +8,8 @@ mod outputs;
 mod reading;
 mod told;
 
+#[cfg(all(feature = "live", unix))]
+pub(crate) use collector::reach;
 pub(crate) use gathered::Gathered;
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};

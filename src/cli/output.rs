@@ -28,6 +28,12 @@ pub struct OutputArgs {
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
+    /// Finished connections as traces, to a collector: http://collector:4318 (OpenTelemetry; docs/otlp.md)
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub otlp: Option<String>,
+    /// What this place is called in traces [default: the host's name]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub sensor: Option<String>,
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
