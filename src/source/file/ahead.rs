@@ -127,7 +127,6 @@ mod tests {
 
     #[test]
     fn nobody_reads_on_for_a_reader_that_is_gone() {
-        let (gone_to, gone) = channel();
         struct Endless(Sender<()>);
         impl Read for Endless {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -139,6 +138,7 @@ mod tests {
                 let _ = self.0.send(());
             }
         }
+        let (gone_to, gone) = channel();
         drop(Ahead::new(Endless(gone_to)).unwrap());
         // The reader is dropped when its thread ends.
         gone.recv().unwrap();
