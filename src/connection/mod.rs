@@ -16,6 +16,7 @@ use crate::decode::IcmpError;
 use crate::event::{By, Event, EventLog, Kind};
 use crate::names::{Names, Resolution};
 use crate::net::{Endpoint, PerSide, Side};
+use crate::pack::packed;
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 use crate::tls::keylog::KeyLog;
@@ -71,6 +72,12 @@ pub struct Connection {
     resolution: Option<Arc<Resolution>>,
     /// Whether its arrival was told.
     has_arrived: bool,
+}
+
+packed! {
+    struct Connection {
+        endpoints, first, last, ordinal, tcp, layers, events, unreachable, resolution, has_arrived,
+    }
 }
 
 impl Connection {
