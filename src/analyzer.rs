@@ -14,7 +14,7 @@
 use crate::connection::{Arrival, Connection, Context, Ending, Record, Settings};
 use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, Skip, SkipCounts};
 use crate::event::Event;
-use crate::flow::{self, Left, Shards, Share};
+use crate::flow::{self, Left, Remaining, Shards, Share, Sleepers};
 use crate::frame::Frame;
 use crate::names::Names;
 use crate::net::{Endpoint, FlowKey, PerSide};
@@ -151,6 +151,8 @@ struct Core {
     arrived: VecDeque<(Order, Arrival)>,
     /// What was over at once; empty but while it is told.
     over: Vec<Left>,
+    /// Those that are left at the end, until they are asked for.
+    remaining: std::vec::IntoIter<Remaining>,
     opened: u64,
     /// The number of the frame that is looked at.
     ordinal: u64,
@@ -177,6 +179,7 @@ impl Analyzer {
             finished: VecDeque::new(),
             arrived: VecDeque::new(),
             over: Vec::new(),
+            remaining: Vec::new().into_iter(),
             opened: 0,
             ordinal: 0,
             happened: VecDeque::new(),
@@ -241,11 +244,13 @@ impl Analyzer {
 
     /// The next connection that is over.
     pub fn poll(&mut self) -> Option<Record> {
+        self.core.tell_remaining();
         self.core.finished.pop_front().map(|(_, record)| *record)
     }
 
     /// The next thing to tell, connections and arrivals in one order.
     pub fn poll_news(&mut self) -> Option<News<Box<Record>>> {
+        self.core.tell_remaining();
         let Core { finished, arrived, .. } = &mut self.core;
         let is_over = match (finished.front(), arrived.front()) {
             (Some((over, _)), Some((arrived, _))) => over <= arrived,
@@ -275,12 +280,15 @@ impl Analyzer {
         self.core.now
     }
 
-    /// Ends the capture: all connections that are left are told.
+    /// Ends the capture: all connections that are left are told, each when it is asked for.
     pub fn finish(&mut self) {
-        for left in self.core.flows.drain(self.core.now.unwrap_or_default()) {
-            let number = left.connection.ordinal();
-            self.core.tell(left, Known::AtEnd, number);
-        }
+        self.core.remaining = self.core.flows.drain(self.core.now.unwrap_or_default()).into_iter();
+    }
+
+    /// Who sleeps of the connections that are being watched.
+    #[must_use]
+    pub fn sleepers(&self) -> Sleepers {
+        self.core.flows.sleepers()
     }
 
     /// Connections that are being watched.
@@ -394,12 +402,13 @@ impl Core {
         if !segment.flags.contains(TcpFlags::SYN) && table.is_straggler(&key) {
             return;
         }
+        self.over.extend(std::iter::from_fn(|| table.make_room(now)));
         let mut connection = Connection::open(segment, self.ordinal, &mut self.context);
         note_fresh(&mut self.happened, &mut connection);
         self.opened += 1;
-        let left = table.insert(key, connection, now);
+        table.insert(key, connection, now);
         self.flows.note_changed(&key);
-        if let Some(left) = left {
+        for left in std::mem::take(&mut self.over) {
             self.tell(left, Known::ByFrame, self.ordinal);
         }
     }
@@ -422,6 +431,16 @@ impl Core {
     fn handle_dns(&mut self, message: DnsMessage) -> Taken {
         self.context.names.learn(message);
         Taken::Supporting
+    }
+
+    /// Tells the next of those that are left at the end, where nothing else is to be told.
+    fn tell_remaining(&mut self) {
+        if self.finished.is_empty()
+            && let Some(left) = self.remaining.by_ref().find_map(Remaining::wake)
+        {
+            let number = left.connection.ordinal();
+            self.tell(left, Known::AtEnd, number);
+        }
     }
 
     fn tell(&mut self, Left { connection, ending, at }: Left, by: Known, number: u64) {

@@ -3,7 +3,7 @@
 //! Which table a flow belongs to depends on nothing but its key, and each table has its own part of the limits: what expires
 //! and what is evicted is the same, however many analyzers share the tables.
 
-use super::{Counts, Left, Limits, Table};
+use super::{Counts, Left, Limits, Remaining, Sleepers, Table};
 use crate::net::FlowKey;
 use crate::time::Timestamp;
 
@@ -56,7 +56,12 @@ pub struct Shards {
     deadlines: Vec<Timestamp>,
     /// The first of them.
     next: Timestamp,
+    /// When somebody looks again for those who may sleep.
+    next_rest: Timestamp,
 }
+
+/// So many of each table are looked at in one go for whether they may sleep: a frame does not wait for many.
+const RESTING: usize = 8;
 
 const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 
@@ -65,12 +70,17 @@ impl Shards {
     #[must_use]
     pub fn new(limits: Limits, share: Share) -> Self {
         let count = limits.shards();
-        let each =
-            Limits { connections: limits.connections / count, remembered: limits.remembered.div_ceil(count), ..limits };
+        let each = Limits {
+            connections: limits.connections / count,
+            bytes: limits.bytes / count,
+            awake: limits.awake.div_ceil(count),
+            remembered: limits.remembered.div_ceil(count),
+            ..limits
+        };
         let tables = (0..count)
             .map(|shard| (Share::of_shard(shard, share.of) == share.index).then(|| Table::new(each)))
             .collect();
-        Self { limits, tables, deadlines: vec![NEVER; count], next: NEVER }
+        Self { limits, tables, deadlines: vec![NEVER; count], next: NEVER, next_rest: Timestamp::default() }
     }
 
     /// The table that this flow belongs to, where this share has it. [`Self::note_changed`] is due once it was changed.
@@ -93,12 +103,15 @@ impl Shards {
         if now >= self.next {
             self.expire_all(now, over);
         }
+        if now >= self.next_rest {
+            self.rest(now);
+        }
     }
 
     /// Takes out all connections that are left when the capture ends at `now`, the oldest first.
-    pub fn drain(&mut self, now: Timestamp) -> Vec<Left> {
+    pub fn drain(&mut self, now: Timestamp) -> Vec<Remaining> {
         let mut left: Vec<_> = self.tables.iter_mut().flatten().flat_map(|table| table.drain(now)).collect();
-        left.sort_by_key(|left| left.connection.ordinal());
+        left.sort_unstable_by_key(Remaining::ordinal);
         left
     }
 
@@ -118,6 +131,21 @@ impl Shards {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.tables.iter().flatten().fold(Counts::default(), |sum, table| sum.plus(table.counts()))
+    }
+
+    /// Who sleeps in the tables of this share.
+    #[must_use]
+    pub fn sleepers(&self) -> Sleepers {
+        self.tables.iter().flatten().fold(Sleepers::default(), |sum, table| sum.plus(table.sleepers()))
+    }
+
+    #[cold]
+    fn rest(&mut self, now: Timestamp) {
+        let mut is_done = true;
+        for table in self.tables.iter_mut().flatten() {
+            is_done &= !table.rest(now, RESTING);
+        }
+        self.next_rest = if is_done { now + self.limits.rest_every() } else { now };
     }
 
     fn look_up_deadline(&mut self, shard: usize) {
