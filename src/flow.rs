@@ -13,7 +13,6 @@ pub use shards::{Shards, Share};
 
 use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
-use crate::pack::Packer;
 use crate::time::Timestamp;
 use entry::Entry;
 use hashbrown::HashMap;
@@ -109,7 +108,6 @@ pub struct Table {
     drowsy: BinaryHeap<Reverse<(Timestamp, Ticket)>>,
     asleep: usize,
     asleep_bytes: usize,
-    packer: Packer,
     remembered: HashMap<FlowKey, u64, foldhash::fast::RandomState>,
     remembered_order: VecDeque<(FlowKey, u64)>,
     limits: Limits,
@@ -150,7 +148,6 @@ impl Table {
             drowsy: BinaryHeap::new(),
             asleep: 0,
             asleep_bytes: 0,
-            packer: Packer::default(),
             remembered: HashMap::default(),
             remembered_order: VecDeque::new(),
             limits,

@@ -1,13 +1,17 @@
 //! Values as few bytes, and back: what a connection that sleeps is kept as.
 //!
-//! A value goes in by [`Pack::pack`], and exactly the same comes out of [`Pack::unpack`]. Numbers take as many bytes as they
-//! need, times and frames are told by their distance from the one before, zeros in a row are counted. What many connections
-//! share stays shared: it is kept beside the bytes. The bytes never leave the process, so that they have no version.
+//! A value goes in by [`pack`], and exactly the same comes out of [`Packed::unpack`]. Numbers take as many bytes as they need,
+//! a time that was told before is told by its place among all times, zeros take next to nothing. What many connections share
+//! stays shared: it is kept beside the bytes. The bytes never leave the process, so that they have no version.
 
 use std::any::Any;
 use std::sync::Arc;
 
+mod times;
 mod values;
+mod zeros;
+
+use times::Times;
 
 /// A value that can be packed. `packed!` writes this for a struct or an enum from the list of its fields or variants.
 pub(crate) trait Pack: Sized {
@@ -28,6 +32,17 @@ pub(crate) struct Packed {
     handles: Box<[Handle]>,
 }
 
+/// Packs a value; none where a part of it refuses.
+pub(crate) fn pack(value: &impl Pack) -> Option<Packed> {
+    let mut to = Packer { bytes: Vec::with_capacity(ROOM), ..Packer::default() };
+    value.pack(&mut to);
+    let Packer { bytes, handles, refused, .. } = to;
+    (!refused).then(|| Packed { bytes: zeros::squeeze(&bytes), handles: handles.into() })
+}
+
+/// Most connections take no more bytes, before zeros are taken out.
+const ROOM: usize = 4096;
+
 impl Packed {
     /// What it takes, in bytes, beside what many share.
     pub(crate) fn len(&self) -> usize {
@@ -36,74 +51,30 @@ impl Packed {
 
     /// The value again.
     pub(crate) fn unpack<T: Pack>(&self) -> Option<T> {
-        let mut from = Unpacker {
-            bytes: &self.bytes,
-            zeros: 0,
-            handles: &self.handles,
-            made: Vec::new(),
-            latest: Latest::default(),
-        };
-        T::unpack(&mut from)
+        let bytes = zeros::swell(&self.bytes)?;
+        T::unpack(&mut Unpacker { bytes: &bytes, handles: &self.handles, made: Vec::new(), times: Times::default() })
     }
 }
 
-/// The last time and frame that were told.
-#[derive(Clone, Copy, Debug, Default)]
-struct Latest {
-    nanos: i64,
-    frame: u64,
-}
-
-/// Takes the parts of a value. It is used again for the next one, with the room that it has.
+/// Takes the parts of a value.
 #[derive(Debug, Default)]
 pub(crate) struct Packer {
     bytes: Vec<u8>,
-    /// Zeros that were not written yet.
-    zeros: u8,
     handles: Vec<Handle>,
     /// The addresses of what was written once and is referred to from then on.
     written: Vec<usize>,
-    latest: Latest,
+    times: Times,
     refused: bool,
 }
 
 impl Packer {
-    /// Packs a value; none where a part of it refuses.
-    pub(crate) fn pack(&mut self, value: &impl Pack) -> Option<Packed> {
-        self.bytes.clear();
-        self.handles.clear();
-        self.written.clear();
-        (self.zeros, self.latest, self.refused) = (0, Latest::default(), false);
-        value.pack(self);
-        self.flush();
-        if self.refused {
-            return None;
-        }
-        Some(Packed { bytes: self.bytes.as_slice().into(), handles: self.handles.drain(..).collect() })
-    }
-
-    /// This value cannot be packed: it is too large, or secret.
+    /// This value cannot be packed: it is secret, or unknown.
     pub(crate) const fn refuse(&mut self) {
         self.refused = true;
     }
 
     fn byte(&mut self, byte: u8) {
-        if byte == 0 && self.zeros < u8::MAX {
-            self.zeros += 1;
-            return;
-        }
-        self.flush();
-        match byte {
-            0 => self.zeros = 1,
-            _ => self.bytes.push(byte),
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.zeros > 0 {
-            self.bytes.extend([0, self.zeros]);
-            self.zeros = 0;
-        }
+        self.bytes.push(byte);
     }
 
     /// Seven bits a byte, the lowest first.
@@ -115,7 +86,9 @@ impl Packer {
         self.byte(number.to_le_bytes()[0]);
     }
 
+    /// Small ones of either sign are short.
     fn signed(&mut self, number: i64) {
+        let number = swapped(number);
         self.number(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
@@ -148,30 +121,30 @@ impl Packer {
     }
 }
 
+/// The largest number often stands for none: it changes places with one that is short and rare.
+const fn swapped(number: i64) -> i64 {
+    const RARE: i64 = -64;
+    match number {
+        i64::MAX => RARE,
+        RARE => i64::MAX,
+        other => other,
+    }
+}
+
 /// Gives the parts of a value in the order in which they were packed.
 #[derive(Debug)]
 pub(crate) struct Unpacker<'a> {
     bytes: &'a [u8],
-    /// Zeros that are still to be given.
-    zeros: u8,
     handles: &'a [Handle],
     /// What is referred to again.
     made: Vec<Box<dyn Any>>,
-    latest: Latest,
+    times: Times,
 }
 
 impl Unpacker<'_> {
     fn byte(&mut self) -> Option<u8> {
-        if let Some(zeros) = self.zeros.checked_sub(1) {
-            self.zeros = zeros;
-            return Some(0);
-        }
         let (&byte, rest) = self.bytes.split_first()?;
         self.bytes = rest;
-        if byte == 0 {
-            let (&zeros, rest) = self.bytes.split_first()?;
-            (self.bytes, self.zeros) = (rest, zeros.checked_sub(1)?);
-        }
         Some(byte)
     }
 
@@ -189,7 +162,7 @@ impl Unpacker<'_> {
 
     fn signed(&mut self) -> Option<i64> {
         let number = self.number()?;
-        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+        Some(swapped((number >> 1).cast_signed() ^ -(number & 1).cast_signed()))
     }
 
     /// A variant's place in its list.
@@ -318,7 +291,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn again<T: Pack>(value: &T) -> Option<T> {
-        Packer::default().pack(value).and_then(|packed| packed.unpack())
+        pack(value).and_then(|packed| packed.unpack())
     }
 
     proptest! {
@@ -342,9 +315,9 @@ mod tests {
         let at = |nanos, number| Moment::new(Timestamp::from_nanos(nanos), FrameId::new(1, number));
         let first = at(1_763_800_000_000_000_000, 70_000);
         let near = vec![first, first, at(1_763_800_000_000_400_000, 70_001)];
-        let packed = Packer::default().pack(&near).expect("no part refuses");
+        let packed = pack(&near).expect("no part refuses");
         assert_eq!(packed.unpack::<Vec<Moment>>(), Some(near));
-        assert!(packed.len() <= 25, "{}", packed.len());
+        assert!(packed.len() <= 24, "{}", packed.len());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Left, Limits};
 use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
-use crate::pack::{Packed, Packer};
+use crate::pack::{Packed, pack};
 use crate::time::Timestamp;
 
 /// One connection of the table.
@@ -68,12 +68,12 @@ impl Entry {
     }
 
     /// Sends it to sleep; the length of its bytes. None where it cannot: it has closed, or is being decrypted.
-    pub(super) fn sleep(&mut self, packer: &mut Packer) -> Option<usize> {
+    pub(super) fn sleep(&mut self) -> Option<usize> {
         let State::Awake(connection) = &self.state else { return None };
         if connection.is_closed() {
             return None;
         }
-        let packed = packer.pack(&**connection)?;
+        let packed = pack(&**connection)?;
         let len = packed.len();
         self.state = State::Asleep { packed, is_established: connection.is_established() };
         Some(len)

@@ -104,7 +104,7 @@ impl Table {
         let due = entry.touched + self.limits.quiet;
         if due > at {
             self.drowsy.push(Reverse((due, ticket)));
-        } else if let Some(len) = entry.sleep(&mut self.packer) {
+        } else if let Some(len) = entry.sleep() {
             self.asleep += 1;
             self.asleep_bytes += len;
         } else {

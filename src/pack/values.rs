@@ -102,34 +102,6 @@ impl Pack for Duration {
     }
 }
 
-/// By its distance from the one before.
-impl Pack for crate::time::Timestamp {
-    fn pack(&self, to: &mut Packer) {
-        to.signed(self.as_nanos().wrapping_sub(to.latest.nanos));
-        to.latest.nanos = self.as_nanos();
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
-        from.latest.nanos = from.signed()?.wrapping_add(from.latest.nanos);
-        Some(Self::from_nanos(from.latest.nanos))
-    }
-}
-
-/// By its distance from the one before.
-impl Pack for crate::frame::FrameId {
-    fn pack(&self, to: &mut Packer) {
-        let frame = u64::from(self.file()) << 48 | self.number();
-        to.signed(frame.wrapping_sub(to.latest.frame).cast_signed());
-        to.latest.frame = frame;
-    }
-
-    fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
-        let frame = from.signed()?.cast_unsigned().wrapping_add(from.latest.frame);
-        from.latest.frame = frame;
-        Some(Self::new(u16::try_from(frame >> 48).ok()?, frame))
-    }
-}
-
 impl Pack for IpAddr {
     fn pack(&self, to: &mut Packer) {
         match self {
