@@ -18,6 +18,7 @@ use crate::flow::{self, Left, Remaining, Shards, Share, Sleepers};
 use crate::frame::Frame;
 use crate::names::Names;
 use crate::net::{Endpoint, FlowKey, PerSide};
+use crate::pack::Packing;
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
@@ -145,6 +146,7 @@ pub struct Analyzer {
 #[derive(Debug)]
 struct Core {
     flows: Shards,
+    packing: Packing,
     context: Context,
     /// In boxes, since they go through several hands.
     finished: VecDeque<(Order, Box<Record>)>,
@@ -175,6 +177,7 @@ impl Analyzer {
     pub fn for_share(config: Config, share: Share) -> Self {
         let core = Core {
             flows: Shards::new(config.flow, share),
+            packing: Packing::default(),
             context: Context::new(config.connection),
             finished: VecDeque::new(),
             arrived: VecDeque::new(),
@@ -349,7 +352,7 @@ impl Core {
             return;
         }
         self.now = Some(now);
-        self.flows.expire(now, &mut self.over);
+        self.flows.expire(now, &mut self.over, &mut self.packing);
         if !self.over.is_empty() {
             for left in std::mem::take(&mut self.over) {
                 let number = left.connection.ordinal();
@@ -371,12 +374,14 @@ impl Core {
         let now = self.now?;
         let table = self.flows.table(&key)?;
         self.stats.frames_matched += 1;
-        let Some((slot, connection)) = table.find(&key).and_then(|slot| Some((slot, table.touch(slot, now)?))) else {
+        let Some((slot, connection)) =
+            table.find(&key).and_then(|slot| Some((slot, table.touch(slot, now, &mut self.packing)?)))
+        else {
             self.open(key, segment, now);
             return Some(());
         };
         if connection.starts_anew(segment) {
-            if let Some(left) = table.replace(&key, now) {
+            if let Some(left) = table.replace(&key, now, &mut self.packing) {
                 self.tell(left, Known::ByFrame, self.ordinal);
             }
             self.open(key, segment, now);
@@ -402,11 +407,11 @@ impl Core {
         if !segment.flags.contains(TcpFlags::SYN) && table.is_straggler(&key) {
             return;
         }
-        self.over.extend(std::iter::from_fn(|| table.make_room(now)));
+        self.over.extend(std::iter::from_fn(|| table.make_room(now, &mut self.packing)));
         let mut connection = Connection::open(segment, self.ordinal, &mut self.context);
         note_fresh(&mut self.happened, &mut connection);
         self.opened += 1;
-        table.insert(key, connection, now);
+        table.insert(key, connection, now, &mut self.packing);
         self.flows.note_changed(&key);
         for left in std::mem::take(&mut self.over) {
             self.tell(left, Known::ByFrame, self.ordinal);
@@ -418,7 +423,7 @@ impl Core {
         if let Some(now) = self.now
             && let Some(table) = self.flows.table(&key)
             && let Some(slot) = table.find(&key)
-            && let Some(connection) = table.touch(slot, now)
+            && let Some(connection) = table.touch(slot, now, &mut self.packing)
         {
             self.stats.frames_matched += 1;
             connection.handle_icmp(error);
@@ -436,7 +441,7 @@ impl Core {
     /// Tells the next of those that are left at the end, where nothing else is to be told.
     fn tell_remaining(&mut self) {
         if self.finished.is_empty()
-            && let Some(left) = self.remaining.by_ref().find_map(Remaining::wake)
+            && let Some(left) = self.remaining.by_ref().find_map(|remaining| remaining.wake(&mut self.packing))
         {
             let number = left.connection.ordinal();
             self.tell(left, Known::AtEnd, number);

@@ -13,6 +13,7 @@ pub use shards::{Shards, Share};
 
 use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
+use crate::pack::Packing;
 use crate::time::Timestamp;
 use entry::Entry;
 use hashbrown::HashMap;
@@ -162,9 +163,9 @@ impl Table {
     }
 
     /// The connection in a slot that [`Self::find`] gave, for a frame of it that came when the capture was at `now`.
-    pub fn touch(&mut self, slot: Slot, now: Timestamp) -> Option<&mut Connection> {
-        self.rest(now, usize::MAX);
-        self.wake(slot.0, now)
+    pub(crate) fn touch(&mut self, slot: Slot, now: Timestamp, packing: &mut Packing) -> Option<&mut Connection> {
+        self.rest(now, usize::MAX, packing);
+        self.wake(slot.0, now, packing)
     }
 
     /// To be called once when a connection has closed: it leaves sooner from then on.
@@ -175,14 +176,14 @@ impl Table {
     }
 
     /// Takes out a connection where there is no room for one that begins at `now`. Call it until it gives nothing.
-    pub fn make_room(&mut self, now: Timestamp) -> Option<Left> {
-        self.rest(now, usize::MAX);
+    pub(crate) fn make_room(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+        self.rest(now, usize::MAX, packing);
         let is_full = self.connections.len() >= self.limits.connections.max(1);
-        if is_full || self.sleepers().bytes > self.limits.bytes { self.evict(now) } else { None }
+        if is_full || self.sleepers().bytes > self.limits.bytes { self.evict(now, packing) } else { None }
     }
 
     /// Adds a connection that began when the capture was at `now`, behind [`Self::make_room`].
-    pub fn insert(&mut self, key: FlowKey, connection: Connection, now: Timestamp) {
+    pub(crate) fn insert(&mut self, key: FlowKey, connection: Connection, now: Timestamp, packing: &mut Packing) {
         self.counts.opened += 1;
         let entry = Entry::new(key, connection, now);
         let ticket =
@@ -196,14 +197,14 @@ impl Table {
         self.slots.insert(key, ticket.slot);
         self.remembered.remove(&key);
         self.counts.most = self.counts.most.max(self.connections.len());
-        self.make_quiet();
+        self.make_quiet(packing);
         self.drop_stale_tickets();
     }
 
     /// Takes the connection of this flow out, because another one begins with the same endpoints.
-    pub fn replace(&mut self, key: &FlowKey, now: Timestamp) -> Option<Left> {
+    pub(crate) fn replace(&mut self, key: &FlowKey, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         let slot = *self.slots.get(key)?;
-        Some(Left { connection: self.take(slot)?, ending: Ending::PortReused, at: now })
+        Some(Left { connection: self.take(slot, packing)?, ending: Ending::PortReused, at: now })
     }
 
     /// No connection is over before this time; none where no time will come that ends one.
@@ -213,7 +214,7 @@ impl Table {
     }
 
     /// Takes out one connection that is over by the capture's time `now`. Call it until it gives nothing.
-    pub fn poll_expired(&mut self, now: Timestamp) -> Option<Left> {
+    pub(crate) fn poll_expired(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         while let Some(&Reverse((at, ticket))) = self.deadlines.peek() {
             if at > now {
                 return None;
@@ -225,7 +226,7 @@ impl Table {
                 self.deadlines.push(Reverse((at, ticket)));
                 continue;
             }
-            let Some(connection) = self.take(ticket.slot) else { continue };
+            let Some(connection) = self.take(ticket.slot, packing) else { continue };
             if closed {
                 self.remember(key);
                 return Some(Left { connection, ending: Ending::Closed, at });
@@ -279,11 +280,11 @@ impl Table {
         self.held(ticket).is_some_and(|entry| !entry.is_established())
     }
 
-    fn take(&mut self, slot: u32) -> Option<Box<Connection>> {
+    fn take(&mut self, slot: u32, packing: &mut Packing) -> Option<Box<Connection>> {
         let entry = self.connections.remove(slot as usize);
         self.slots.remove(&entry.key);
         self.note_left(&entry);
-        let connection = entry.into_connection();
+        let connection = entry.into_connection(packing);
         self.counts.lost += u64::from(connection.is_none());
         connection
     }
@@ -304,21 +305,21 @@ impl Table {
         }
     }
 
-    fn evict(&mut self, now: Timestamp) -> Option<Left> {
+    fn evict(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         while let Some(ticket) = self.unestablished.pop_front() {
             if self.is_unestablished(ticket)
-                && let Some(connection) = self.take(ticket.slot)
+                && let Some(connection) = self.take(ticket.slot, packing)
             {
                 self.counts.evicted_unestablished += 1;
                 return Some(Left { connection, ending: Ending::Evicted, at: now });
             }
         }
-        self.evict_longest_idle(now)
+        self.evict_longest_idle(now, packing)
     }
 
     /// The heap knows when each connection was due the last time that somebody looked: the first whose deadline has not
     /// moved since is the longest idle one.
-    fn evict_longest_idle(&mut self, now: Timestamp) -> Option<Left> {
+    fn evict_longest_idle(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         while let Some(Reverse((at, ticket))) = self.deadlines.pop() {
             let Some(entry) = self.held(ticket) else { continue };
             let deadline = entry.deadline(&self.limits);
@@ -327,7 +328,7 @@ impl Table {
                 continue;
             }
             let (closed, key) = (entry.is_closed(), entry.key);
-            let Some(connection) = self.take(ticket.slot) else { continue };
+            let Some(connection) = self.take(ticket.slot, packing) else { continue };
             self.counts.evicted_established += 1;
             // The stragglers of a closed one may still come.
             let ending = if closed { Ending::Closed } else { Ending::Evicted };

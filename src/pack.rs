@@ -1,16 +1,17 @@
 //! Values as few bytes, and back: what a connection that sleeps is kept as.
 //!
-//! A value goes in by [`pack`], and exactly the same comes out of [`Packed::unpack`]. Numbers take as many bytes as they need,
-//! a time that was told before is told by its place among all times, zeros take next to nothing. What many connections share
+//! A value goes in by [`Packing::pack`], and exactly the same comes out of [`Packing::unpack`]. Numbers take as many bytes as they need,
+//! a time that was told before is told by its place among all times, and what is left is deflated. What many connections share
 //! stays shared: it is kept beside the bytes. The bytes never leave the process, so that they have no version.
 
 use std::any::Any;
 use std::sync::Arc;
 
+mod deflated;
 mod times;
 mod values;
-mod zeros;
 
+use deflated::Deflated;
 use times::Times;
 
 /// A value that can be packed. `packed!` writes this for a struct or an enum from the list of its fields or variants.
@@ -32,27 +33,38 @@ pub(crate) struct Packed {
     handles: Box<[Handle]>,
 }
 
-/// Packs a value; none where a part of it refuses.
-pub(crate) fn pack(value: &impl Pack) -> Option<Packed> {
-    let mut to = Packer { bytes: Vec::with_capacity(ROOM), ..Packer::default() };
-    value.pack(&mut to);
-    let Packer { bytes, handles, refused, .. } = to;
-    (!refused).then(|| Packed { bytes: zeros::squeeze(&bytes), handles: handles.into() })
-}
-
-/// Most connections take no more bytes, before zeros are taken out.
-const ROOM: usize = 4096;
-
 impl Packed {
     /// What it takes, in bytes, beside what many share.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() + size_of_val(&*self.handles)
     }
+}
+
+/// Packs and unpacks whole values. It keeps its room for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Packing {
+    deflated: Deflated,
+    room: Vec<u8>,
+}
+
+impl Packing {
+    /// Packs a value; none where a part of it refuses.
+    pub(crate) fn pack(&mut self, value: &impl Pack) -> Option<Packed> {
+        self.room.clear();
+        let mut to = Packer { bytes: std::mem::take(&mut self.room), ..Packer::default() };
+        value.pack(&mut to);
+        let Packer { bytes, handles, refused, .. } = to;
+        let packed = if refused { None } else { self.deflated.deflate(&bytes) };
+        self.room = bytes;
+        packed.map(|bytes| Packed { bytes, handles: handles.into() })
+    }
 
     /// The value again.
-    pub(crate) fn unpack<T: Pack>(&self) -> Option<T> {
-        let bytes = zeros::swell(&self.bytes)?;
-        T::unpack(&mut Unpacker { bytes: &bytes, handles: &self.handles, made: Vec::new(), times: Times::default() })
+    pub(crate) fn unpack<T: Pack>(&mut self, packed: &Packed) -> Option<T> {
+        self.room.clear();
+        self.deflated.inflate(&packed.bytes, &mut self.room)?;
+        let Packed { handles, .. } = packed;
+        T::unpack(&mut Unpacker { bytes: &self.room, handles, made: Vec::new(), times: Times::default() })
     }
 }
 
@@ -291,7 +303,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn again<T: Pack>(value: &T) -> Option<T> {
-        pack(value).and_then(|packed| packed.unpack())
+        let mut packing = Packing::default();
+        packing.pack(value).and_then(|packed| packing.unpack(&packed))
     }
 
     proptest! {
@@ -305,8 +318,10 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_without_harm(bytes: Vec<u8>) {
+            let mut from = Unpacker { bytes: &bytes, handles: &[], made: Vec::new(), times: Times::default() };
+            let _: Option<(Vec<String>, Vec<Option<Arc<str>>>, Moment)> = Pack::unpack(&mut from);
             let packed = Packed { bytes: bytes.into(), handles: Box::default() };
-            let _: Option<(Vec<String>, Vec<Option<Arc<str>>>, Moment)> = packed.unpack();
+            let _: Option<Vec<Moment>> = Packing::default().unpack(&packed);
         }
     }
 
@@ -315,9 +330,10 @@ mod tests {
         let at = |nanos, number| Moment::new(Timestamp::from_nanos(nanos), FrameId::new(1, number));
         let first = at(1_763_800_000_000_000_000, 70_000);
         let near = vec![first, first, at(1_763_800_000_000_400_000, 70_001)];
-        let packed = pack(&near).expect("no part refuses");
-        assert_eq!(packed.unpack::<Vec<Moment>>(), Some(near));
-        assert!(packed.len() <= 24, "{}", packed.len());
+        let mut to = Packer::default();
+        near.pack(&mut to);
+        assert!(to.bytes.len() <= 24, "{}", to.bytes.len());
+        assert_eq!(again(&near), Some(near));
     }
 
     #[test]

@@ -75,6 +75,7 @@ fn an_idle_connection_is_small() {
         for frame in &recorded[..ESTABLISHED + 2] {
             frame.of_client(client).push(analyzer);
         }
+        assert!(analyzer.poll_arrival().is_some(), "the broker has accepted the client");
     };
     // What all connections share is there after the first one.
     open(0, &mut analyzer);

@@ -3,7 +3,7 @@
 use super::{Left, Limits};
 use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
-use crate::pack::{Packed, pack};
+use crate::pack::{Packed, Packing};
 use crate::time::Timestamp;
 
 /// One connection of the table.
@@ -68,21 +68,21 @@ impl Entry {
     }
 
     /// Sends it to sleep; the length of its bytes. None where it cannot: it has closed, or is being decrypted.
-    pub(super) fn sleep(&mut self) -> Option<usize> {
+    pub(super) fn sleep(&mut self, packing: &mut Packing) -> Option<usize> {
         let State::Awake(connection) = &self.state else { return None };
         if connection.is_closed() {
             return None;
         }
-        let packed = pack(&**connection)?;
+        let packed = packing.pack(&**connection)?;
         let len = packed.len();
         self.state = State::Asleep { packed, is_established: connection.is_established() };
         Some(len)
     }
 
     /// The connection, awake. None where its bytes cannot be read, which would be an error of this program.
-    pub(super) fn wake(&mut self) -> Option<&mut Connection> {
+    pub(super) fn wake(&mut self, packing: &mut Packing) -> Option<&mut Connection> {
         if let State::Asleep { packed, .. } = &self.state {
-            self.state = State::Awake(Box::new(packed.unpack()?));
+            self.state = State::Awake(Box::new(packing.unpack(packed)?));
         }
         match &mut self.state {
             State::Awake(connection) => Some(connection),
@@ -91,8 +91,8 @@ impl Entry {
     }
 
     /// The connection, out of its place.
-    pub(super) fn into_connection(mut self) -> Option<Box<Connection>> {
-        self.wake()?;
+    pub(super) fn into_connection(mut self, packing: &mut Packing) -> Option<Box<Connection>> {
+        self.wake(packing)?;
         match self.state {
             State::Awake(connection) => Some(connection),
             State::Asleep { .. } => None,
@@ -120,8 +120,8 @@ impl Remaining {
 
     /// The connection, awake.
     #[must_use]
-    pub fn wake(self) -> Option<Left> {
+    pub(crate) fn wake(self, packing: &mut Packing) -> Option<Left> {
         let ending = if self.entry.is_closed() { Ending::Closed } else { Ending::CaptureEnded };
-        Some(Left { connection: self.entry.into_connection()?, ending, at: self.at })
+        Some(Left { connection: self.entry.into_connection(packing)?, ending, at: self.at })
     }
 }

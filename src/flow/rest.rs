@@ -5,6 +5,7 @@
 
 use super::{Entry, Limits, Table, Ticket};
 use crate::connection::Connection;
+use crate::pack::Packing;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -40,12 +41,12 @@ impl Sleepers {
 
 impl Table {
     /// Sends those to sleep that have been quiet for long enough by `now`, at most so many; whether there may be more.
-    pub(super) fn rest(&mut self, now: Timestamp, most: usize) -> bool {
+    pub(super) fn rest(&mut self, now: Timestamp, most: usize, packing: &mut Packing) -> bool {
         for _ in 0..most {
             if self.drowsy.peek().is_none_or(|Reverse((at, _))| *at > now) {
                 return false;
             }
-            self.rest_next();
+            self.rest_next(packing);
         }
         true
     }
@@ -59,30 +60,30 @@ impl Table {
     }
 
     /// The connection in this place, awake.
-    pub(super) fn wake(&mut self, slot: u32, now: Timestamp) -> Option<&mut Connection> {
+    pub(super) fn wake(&mut self, slot: u32, now: Timestamp, packing: &mut Packing) -> Option<&mut Connection> {
         let entry = self.connections.get_mut(slot as usize)?;
         entry.touched = now;
         if let Some(len) = entry.asleep_len() {
-            if entry.wake().is_none() {
-                self.take(slot);
+            if entry.wake(packing).is_none() {
+                self.take(slot, packing);
                 return None;
             }
             let ticket = Ticket { slot, ordinal: entry.ordinal };
             self.asleep -= 1;
             self.asleep_bytes -= len;
             self.drowsy.push(Reverse((now + self.limits.quiet, ticket)));
-            self.make_quiet();
+            self.make_quiet(packing);
         }
-        self.connections.get_mut(slot as usize)?.wake()
+        self.connections.get_mut(slot as usize)?.wake(packing)
     }
 
     /// The longest quiet ones sleep before their time where too many are awake.
-    pub(super) fn make_quiet(&mut self) {
+    pub(super) fn make_quiet(&mut self, packing: &mut Packing) {
         for _ in 0..TRIES {
             if self.connections.len() - self.asleep <= self.limits.awake {
                 return;
             }
-            self.rest_next();
+            self.rest_next(packing);
         }
     }
 
@@ -95,7 +96,7 @@ impl Table {
     }
 
     /// Looks at the one that is due first: it sleeps, or is due later.
-    fn rest_next(&mut self) {
+    fn rest_next(&mut self, packing: &mut Packing) {
         let Some(Reverse((at, ticket))) = self.drowsy.pop() else { return };
         let Some(entry) = self.connections.get_mut(ticket.slot as usize) else { return };
         if entry.ordinal != ticket.ordinal {
@@ -104,7 +105,7 @@ impl Table {
         let due = entry.touched + self.limits.quiet;
         if due > at {
             self.drowsy.push(Reverse((due, ticket)));
-        } else if let Some(len) = entry.sleep() {
+        } else if let Some(len) = entry.sleep(packing) {
             self.asleep += 1;
             self.asleep_bytes += len;
         } else {

@@ -5,6 +5,7 @@
 
 use super::{Counts, Left, Limits, Remaining, Sleepers, Table};
 use crate::net::FlowKey;
+use crate::pack::Packing;
 use crate::time::Timestamp;
 
 /// How many tables there are: more than any machine will have threads that matter.
@@ -99,12 +100,12 @@ impl Shards {
 
     /// Takes out what is over by `now`, in the order of its time, then of its first frame.
     #[inline]
-    pub fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>) {
+    pub(crate) fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         if now >= self.next {
-            self.expire_all(now, over);
+            self.expire_all(now, over, packing);
         }
         if now >= self.next_rest {
-            self.rest(now);
+            self.rest(now, packing);
         }
     }
 
@@ -140,10 +141,10 @@ impl Shards {
     }
 
     #[cold]
-    fn rest(&mut self, now: Timestamp) {
+    fn rest(&mut self, now: Timestamp, packing: &mut Packing) {
         let mut is_done = true;
         for table in self.tables.iter_mut().flatten() {
-            is_done &= !table.rest(now, RESTING);
+            is_done &= !table.rest(now, RESTING, packing);
         }
         self.next_rest = if is_done { now + self.limits.rest_every() } else { now };
     }
@@ -155,12 +156,12 @@ impl Shards {
     }
 
     #[cold]
-    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>) {
+    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         let before = over.len();
         for shard in 0..self.tables.len() {
             if self.deadlines.get(shard).is_some_and(|deadline| *deadline <= now) {
                 if let Some(Some(table)) = self.tables.get_mut(shard) {
-                    over.extend(std::iter::from_fn(|| table.poll_expired(now)));
+                    over.extend(std::iter::from_fn(|| table.poll_expired(now, packing)));
                 }
                 self.look_up_deadline(shard);
             }
