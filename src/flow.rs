@@ -16,10 +16,11 @@ use crate::net::FlowKey;
 use crate::pack::Packing;
 use crate::time::Timestamp;
 use entry::Entry;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 /// What bounds the table.
@@ -99,7 +100,9 @@ impl Counts {
 /// Connections by flow.
 #[derive(Debug)]
 pub struct Table {
-    slots: HashMap<FlowKey, u32, foldhash::fast::RandomState>,
+    /// Where each flow is; the flow itself stands there.
+    slots: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
     connections: Slab<Entry>,
     /// One entry a connection, at a time when it cannot be due yet; moved on when it is looked at.
     deadlines: BinaryHeap<Reverse<(Timestamp, Ticket)>>,
@@ -142,7 +145,8 @@ impl Table {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
-            slots: HashMap::default(),
+            slots: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
             connections: Slab::new(),
             deadlines: BinaryHeap::new(),
             unestablished: VecDeque::new(),
@@ -159,7 +163,8 @@ impl Table {
     /// Where the connection of this flow is.
     #[must_use]
     pub fn find(&self, key: &FlowKey) -> Option<Slot> {
-        self.slots.get(key).map(|slot| Slot(*slot))
+        let is_there = |slot: &u32| self.connections.get(*slot as usize).is_some_and(|entry| entry.key == *key);
+        self.slots.find(self.hasher.hash_one(key), is_there).map(|slot| Slot(*slot))
     }
 
     /// The connection in a slot that [`Self::find`] gave, for a frame of it that came when the capture was at `now`.
@@ -194,16 +199,18 @@ impl Table {
         self.deadlines.push(Reverse((entry.deadline(&self.limits), ticket)));
         self.drowsy.push(Reverse((now + self.limits.quiet, ticket)));
         self.connections.insert(entry);
-        self.slots.insert(key, ticket.slot);
+        let Self { connections, hasher, slots, .. } = self;
+        let hash = |slot: &u32| connections.get(*slot as usize).map_or(0, |entry| hasher.hash_one(entry.key));
+        slots.insert_unique(hasher.hash_one(key), ticket.slot, hash);
         self.remembered.remove(&key);
         self.counts.most = self.counts.most.max(self.connections.len());
-        self.make_quiet(packing);
+        self.make_quiet(now, packing);
         self.drop_stale_tickets();
     }
 
     /// Takes the connection of this flow out, because another one begins with the same endpoints.
     pub(crate) fn replace(&mut self, key: &FlowKey, now: Timestamp, packing: &mut Packing) -> Option<Left> {
-        let slot = *self.slots.get(key)?;
+        let Slot(slot) = self.find(key)?;
         Some(Left { connection: self.take(slot, packing)?, ending: Ending::PortReused, at: now })
     }
 
@@ -282,7 +289,9 @@ impl Table {
 
     fn take(&mut self, slot: u32, packing: &mut Packing) -> Option<Box<Connection>> {
         let entry = self.connections.remove(slot as usize);
-        self.slots.remove(&entry.key);
+        if let Ok(place) = self.slots.find_entry(self.hasher.hash_one(entry.key), |known| *known == slot) {
+            place.remove();
+        }
         self.note_left(&entry);
         let connection = entry.into_connection(packing);
         self.counts.lost += u64::from(connection.is_none());

@@ -186,6 +186,11 @@ impl Connection {
         self.events.take_fresh()
     }
 
+    /// To be called when copies of its last frames can no longer come: they need not be known any more.
+    pub(crate) fn forget_copies(&mut self) {
+        self.tcp.forget_copies();
+    }
+
     /// Its story so far.
     #[must_use]
     pub const fn events(&self) -> &EventLog {

@@ -5,6 +5,10 @@ use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
 use crate::pack::{Packed, Packing};
 use crate::time::Timestamp;
+use std::time::Duration;
+
+/// A frame that the capture holds twice comes sooner than so much after the other.
+const COPIES: Duration = Duration::from_millis(10);
 
 /// One connection of the table.
 #[derive(Debug)]
@@ -68,10 +72,13 @@ impl Entry {
     }
 
     /// Sends it to sleep; the length of its bytes. None where it cannot: it has closed, or is being decrypted.
-    pub(super) fn sleep(&mut self, packing: &mut Packing) -> Option<usize> {
-        let State::Awake(connection) = &self.state else { return None };
+    pub(super) fn sleep(&mut self, now: Timestamp, packing: &mut Packing) -> Option<usize> {
+        let State::Awake(connection) = &mut self.state else { return None };
         if connection.is_closed() {
             return None;
+        }
+        if now.since(self.touched) > COPIES {
+            connection.forget_copies();
         }
         let packed = packing.pack(&**connection)?;
         let len = packed.len();

@@ -14,13 +14,16 @@ use std::time::Duration;
 const AWAKE: usize = 11 << 10;
 
 /// A place in the table with all that finds it, in bytes.
-const PLACE: usize = 256;
+const PLACE: usize = 192;
 
 /// Who cannot sleep is asked again so much later.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// So many are looked at for one that can sleep before its time.
 const TRIES: usize = 64;
+
+/// The list of those who are awake gives room back above so many.
+const LARGE: usize = 64;
 
 /// Who sleeps, and what the table takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Table {
             if self.drowsy.peek().is_none_or(|Reverse((at, _))| *at > now) {
                 return false;
             }
-            self.rest_next(packing);
+            self.rest_next(now, packing);
         }
         true
     }
@@ -72,18 +75,18 @@ impl Table {
             self.asleep -= 1;
             self.asleep_bytes -= len;
             self.drowsy.push(Reverse((now + self.limits.quiet, ticket)));
-            self.make_quiet(packing);
+            self.make_quiet(now, packing);
         }
         self.connections.get_mut(slot as usize)?.wake(packing)
     }
 
     /// The longest quiet ones sleep before their time where too many are awake.
-    pub(super) fn make_quiet(&mut self, packing: &mut Packing) {
+    pub(super) fn make_quiet(&mut self, now: Timestamp, packing: &mut Packing) {
         for _ in 0..TRIES {
             if self.connections.len() - self.asleep <= self.limits.awake {
                 return;
             }
-            self.rest_next(packing);
+            self.rest_next(now, packing);
         }
     }
 
@@ -96,8 +99,11 @@ impl Table {
     }
 
     /// Looks at the one that is due first: it sleeps, or is due later.
-    fn rest_next(&mut self, packing: &mut Packing) {
+    fn rest_next(&mut self, now: Timestamp, packing: &mut Packing) {
         let Some(Reverse((at, ticket))) = self.drowsy.pop() else { return };
+        if self.drowsy.capacity() > LARGE && self.drowsy.len() < self.drowsy.capacity() / 4 {
+            self.drowsy.shrink_to(self.drowsy.len() * 2);
+        }
         let Some(entry) = self.connections.get_mut(ticket.slot as usize) else { return };
         if entry.ordinal != ticket.ordinal {
             return;
@@ -105,11 +111,11 @@ impl Table {
         let due = entry.touched + self.limits.quiet;
         if due > at {
             self.drowsy.push(Reverse((due, ticket)));
-        } else if let Some(len) = entry.sleep(packing) {
+        } else if let Some(len) = entry.sleep(now, packing) {
             self.asleep += 1;
             self.asleep_bytes += len;
         } else {
-            self.drowsy.push(Reverse((at + self.limits.quiet.max(AGAIN), ticket)));
+            self.drowsy.push(Reverse((now + self.limits.quiet.max(AGAIN), ticket)));
         }
     }
 }

@@ -55,6 +55,11 @@ impl RecentFrames {
         copy
     }
 
+    /// The frames so far are too old for copies; what was learnt of the capture stays.
+    pub(super) fn forget(&mut self) {
+        *self = Self { twice: self.twice, fresh: self.fresh, ..Self::default() };
+    }
+
     /// Whether the last segment with bytes was seen twice.
     pub(super) fn is_twice(&self) -> bool {
         self.twice

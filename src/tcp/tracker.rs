@@ -126,6 +126,12 @@ impl Tracker {
         self.shared.established.is_some() || self.shared.midstream
     }
 
+    /// No copy of the last frames will come any more.
+    pub(crate) fn forget_copies(&mut self) {
+        self.client.recent.forget();
+        self.server.recent.forget();
+    }
+
     /// All that is known so far.
     #[must_use]
     pub fn facts(&self) -> Facts {
