@@ -23,7 +23,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const TRIES: usize = 64;
 
 /// The list of those who are awake gives room back above so many.
-const LARGE: usize = 64;
+const LARGE: usize = 8;
 
 /// Who sleeps, and what the table takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
