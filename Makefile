@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build man bench instructions soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man deb bench instructions soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -13,7 +13,7 @@ test: setup
 	$(CARGO) test --locked --no-fail-fast
 
 ## exactly what CI runs
-check: fmt lint peers test instructions
+check: fmt lint deny peers test instructions
 
 fmt:
 	$(CARGO) fmt --check
@@ -23,7 +23,7 @@ lint: setup
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers: target/paho/.installed target/node/.installed
+peers: target/paho/.installed target/node/.installed target/junit/junit-10.xsd
 	./scripts/install-system.sh peers
 
 target/paho/.installed:
@@ -38,6 +38,12 @@ target/node/.installed:
 	npm install --silent --no-fund --no-audit --prefix target/node mqtt@5
 	touch $@
 
+# The form of JUnit reports as Jenkins' xUnit plugin publishes it (MIT licence); pytest's source package has a copy.
+target/junit/junit-10.xsd: target/paho/.installed
+	target/paho/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest target/junit pytest==8.3.4
+	tar -xzf target/junit/pytest-8.3.4.tar.gz -C target/junit --strip-components 3 pytest-8.3.4/testing/example_scripts/junit-10.xsd
+	touch $@
+
 setup:
 	@./scripts/install-system.sh build
 
@@ -49,6 +55,11 @@ man: setup
 	$(CARGO) run --locked -- man --to target/man
 	mkdir -p target/completions
 	for shell in bash zsh fish; do $(CARGO) run --locked --quiet -- completions $$shell > target/completions/iotcap.$$shell || exit 1; done
+
+## a package for Debian, in target/debian
+deb: man
+	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --locked
 
 ## instructions a frame, held to benches/instructions.toml: fails above 5 %
 instructions: setup
@@ -76,9 +87,11 @@ fuzz: setup
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -print_final_stats=1); \
 	done
 
-## licences, sources and unused dependencies, by the tools that are made for it; tests/supply.rs holds most of it without them
-deny:
-	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	command -v cargo-machete >/dev/null || $(CARGO) install --locked cargo-machete
-	$(CARGO) deny check licenses bans sources
-	$(CARGO) machete
+## licences, sources and unused dependencies, by the tools that are made for it; tests/supply.rs holds most of it without them.
+## Not what is known of weaknesses (cargo-deny's advisories): that asks the network
+deny: target/tools/bin/cargo-deny target/tools/bin/cargo-machete
+	target/tools/bin/cargo-deny check licenses bans sources
+	target/tools/bin/cargo-machete --skip-target-dir
+
+target/tools/bin/%:
+	$(CARGO) install --locked --quiet --debug --root target/tools $*

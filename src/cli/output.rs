@@ -1,6 +1,6 @@
 //! Options that say how the result is told.
 
-use crate::diagnosis::Stretch;
+use crate::diagnosis::{Stretch, Thresholds};
 use anstream::ColorChoice;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
@@ -52,6 +52,9 @@ pub struct OutputArgs {
     /// Options and thresholds from a file (TOML; docs/iotcap.toml has them all)
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
+    /// Where findings begin: what that file says of it, once it was read.
+    #[arg(skip)]
+    pub thresholds: Thresholds,
     /// Colours: auto (on a terminal), always (for a pager) or never
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_short_help = true,
           alias = "colour", hide_possible_values = true)]

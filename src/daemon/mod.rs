@@ -19,6 +19,8 @@ mod engine;
 #[cfg(all(feature = "live", unix))]
 mod evidence;
 #[cfg(all(feature = "live", unix))]
+mod gathered;
+#[cfg(all(feature = "live", unix))]
 mod health;
 #[cfg(all(feature = "live", unix))]
 mod http;

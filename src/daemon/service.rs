@@ -5,6 +5,7 @@ use super::clock;
 use super::config::{DaemonConfig, EvidenceConfig, Listen};
 use super::engine::{Engine, EvidenceOf, Tuning};
 use super::evidence::{self, MemoryLimits};
+use super::gathered::Gathered;
 use super::health::Health;
 use super::http::events::Events;
 use super::http::{self, Access, Bound, Shared};
@@ -204,6 +205,7 @@ impl<'a> Daemon<'a> {
         let health = Arc::new(Health::new(&daemon.interfaces));
         let limits = recent::Limits { connections: daemon.http.recent, bytes: daemon.http.recent_mib << 20 };
         let recent = Arc::new(Mutex::new(Recent::new(limits)));
+        let gathered = Arc::new(Mutex::new(Gathered::default()));
         let events = Events::new();
         let mut threads = Vec::new();
         let evidence = if has_evidence(&daemon.evidence) {
@@ -218,6 +220,7 @@ impl<'a> Daemon<'a> {
         let healthy = teller::healthy(&daemon.log);
         let teller = Teller {
             recent: Arc::clone(&recent),
+            gathered: Arc::clone(&gathered),
             events: events.clone(),
             evidence: evidence.clone(),
             healthy: Arc::clone(&healthy),
@@ -236,7 +239,8 @@ impl<'a> Daemon<'a> {
         threads.insert(0, thread);
         if let Some(socket) = socket {
             let memory = memory.map(|file| Arc::new(Mutex::new(file)));
-            let shared = Shared { health: Arc::clone(&health), metrics, recent, events, log: log.clone(), memory };
+            let shared =
+                Shared { health: Arc::clone(&health), metrics, recent, gathered, events, log: log.clone(), memory };
             let clients = daemon.http.clients;
             tokio::spawn(async move {
                 if let Err(error) = http::serve(socket, clients, access, shared).await {

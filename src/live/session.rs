@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
         let open =
             |path: &PathBuf| File::open(path).with_context(|| format!("cannot read the key log {}", path.display()));
         let key_log = selection.keylog.as_ref().map(open).transpose()?;
-        let thresholds = analyze::thresholds(output)?;
+        let thresholds = analyze::thresholds(output);
         let expectations = analyze::expectations(output)?;
         let route = live::default_route();
         Ok(Self {

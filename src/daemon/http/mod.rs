@@ -13,6 +13,7 @@ mod page;
 pub(super) use access::Access;
 pub(super) use listener::{Bound, bind};
 
+use super::gathered::Gathered;
 use super::health::Health;
 use super::log::Log;
 use super::metrics::Metrics;
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) recent: Arc<Mutex<Recent>>,
+    pub(super) gathered: Arc<Mutex<Gathered>>,
     pub(super) events: Events,
     pub(super) log: Log,
     /// Opened while files could be opened.
@@ -68,6 +70,7 @@ fn router(access: Access, shared: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/connections", get(api::connections))
         .route("/api/connections/{id}", get(api::connection))
+        .route("/api/groups", get(api::groups))
         .route("/api/events", get(events::events))
         .route_layer(middleware::from_fn_with_state(Arc::new(access), access::check));
     open.merge(guarded).layer(middleware::map_response(secure)).with_state(shared)
