@@ -198,14 +198,12 @@ impl Unpacker<'_> {
         &mut self,
         unpack: impl FnOnce(&mut Self) -> Option<Arc<T>>,
     ) -> Option<Arc<T>> {
-        match self.count()?.checked_sub(1) {
-            Some(known) => self.made.get(known)?.downcast_ref::<Arc<T>>().cloned(),
-            None => {
-                let made = unpack(self)?;
-                self.made.push(Box::new(Arc::clone(&made)));
-                Some(made)
-            }
+        if let Some(known) = self.count()?.checked_sub(1) {
+            return self.made.get(known)?.downcast_ref::<Arc<T>>().cloned();
         }
+        let made = unpack(self)?;
+        self.made.push(Box::new(Arc::clone(&made)));
+        Some(made)
     }
 }
 

@@ -195,7 +195,9 @@ impl<T: Pack> Pack for crate::net::PerSide<T> {
 
 impl<T: Pack, const N: usize> Pack for [T; N] {
     fn pack(&self, to: &mut Packer) {
-        self.iter().for_each(|item| item.pack(to));
+        for item in self {
+            item.pack(to);
+        }
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {

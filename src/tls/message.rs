@@ -20,7 +20,9 @@ impl Pack for Chain {
     fn pack(&self, to: &mut Packer) {
         to.once(self, |chain, to| {
             chain.len().pack(to);
-            chain.iter().for_each(|certificate| to.handle(certificate));
+            for certificate in chain {
+                to.handle(certificate);
+            }
         });
     }
 
