@@ -330,7 +330,8 @@ mod tests {
         let near = vec![first, first, at(1_763_800_000_000_400_000, 70_001)];
         let mut to = Packer::default();
         near.pack(&mut to);
-        assert!(to.bytes.len() <= 24, "{}", to.bytes.len());
+        // Each of the three takes 18 by itself.
+        assert!(to.bytes.len() < 2 * 18, "{}", to.bytes.len());
         assert_eq!(again(&near), Some(near));
     }
 
