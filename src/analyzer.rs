@@ -14,10 +14,11 @@
 use crate::connection::{Arrival, Connection, Context, Ending, Record, Settings};
 use crate::decode::{Decoded, Decoder, DnsMessage, IcmpError, Interest, Skip, SkipCounts};
 use crate::event::Event;
-use crate::flow::{self, Left, Shards, Share};
+use crate::flow::{self, Left, Remaining, Shards, Share, Sleepers};
 use crate::frame::Frame;
 use crate::names::Names;
 use crate::net::{Endpoint, FlowKey, PerSide};
+use crate::pack::Packing;
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
@@ -145,12 +146,15 @@ pub struct Analyzer {
 #[derive(Debug)]
 struct Core {
     flows: Shards,
+    packing: Packing,
     context: Context,
     /// In boxes, since they go through several hands.
     finished: VecDeque<(Order, Box<Record>)>,
     arrived: VecDeque<(Order, Arrival)>,
     /// What was over at once; empty but while it is told.
     over: Vec<Left>,
+    /// Those that are left at the end, until they are asked for.
+    remaining: std::vec::IntoIter<Remaining>,
     opened: u64,
     /// The number of the frame that is looked at.
     ordinal: u64,
@@ -173,10 +177,12 @@ impl Analyzer {
     pub fn for_share(config: Config, share: Share) -> Self {
         let core = Core {
             flows: Shards::new(config.flow, share),
+            packing: Packing::default(),
             context: Context::new(config.connection),
             finished: VecDeque::new(),
             arrived: VecDeque::new(),
             over: Vec::new(),
+            remaining: Vec::new().into_iter(),
             opened: 0,
             ordinal: 0,
             happened: VecDeque::new(),
@@ -241,11 +247,13 @@ impl Analyzer {
 
     /// The next connection that is over.
     pub fn poll(&mut self) -> Option<Record> {
+        self.core.tell_remaining();
         self.core.finished.pop_front().map(|(_, record)| *record)
     }
 
     /// The next thing to tell, connections and arrivals in one order.
     pub fn poll_news(&mut self) -> Option<News<Box<Record>>> {
+        self.core.tell_remaining();
         let Core { finished, arrived, .. } = &mut self.core;
         let is_over = match (finished.front(), arrived.front()) {
             (Some((over, _)), Some((arrived, _))) => over <= arrived,
@@ -275,12 +283,15 @@ impl Analyzer {
         self.core.now
     }
 
-    /// Ends the capture: all connections that are left are told.
+    /// Ends the capture: all connections that are left are told, each when it is asked for.
     pub fn finish(&mut self) {
-        for left in self.core.flows.drain(self.core.now.unwrap_or_default()) {
-            let number = left.connection.ordinal();
-            self.core.tell(left, Known::AtEnd, number);
-        }
+        self.core.remaining = self.core.flows.drain(self.core.now.unwrap_or_default()).into_iter();
+    }
+
+    /// Who sleeps of the connections that are being watched.
+    #[must_use]
+    pub fn sleepers(&self) -> Sleepers {
+        self.core.flows.sleepers()
     }
 
     /// Analyses the frames of one connection by themselves, with the names and secrets that are known here: how it would look
@@ -355,7 +366,7 @@ impl Core {
             return;
         }
         self.now = Some(now);
-        self.flows.expire(now, &mut self.over);
+        self.flows.expire(now, &mut self.over, &mut self.packing);
         if !self.over.is_empty() {
             for left in std::mem::take(&mut self.over) {
                 let number = left.connection.ordinal();
@@ -377,12 +388,14 @@ impl Core {
         let now = self.now?;
         let table = self.flows.table(&key)?;
         self.stats.frames_matched += 1;
-        let Some((slot, connection)) = table.find(&key).and_then(|slot| Some((slot, table.touch(slot, now)?))) else {
+        let Some((slot, connection)) =
+            table.find(&key).and_then(|slot| Some((slot, table.touch(slot, now, &mut self.packing)?)))
+        else {
             self.open(key, segment, now);
             return Some(());
         };
         if connection.starts_anew(segment) {
-            if let Some(left) = table.replace(&key, now) {
+            if let Some(left) = table.replace(&key, now, &mut self.packing) {
                 self.tell(left, Known::ByFrame, self.ordinal);
             }
             self.open(key, segment, now);
@@ -408,12 +421,13 @@ impl Core {
         if !segment.flags.contains(TcpFlags::SYN) && table.is_straggler(&key) {
             return;
         }
+        self.over.extend(std::iter::from_fn(|| table.make_room(now, &mut self.packing)));
         let mut connection = Connection::open(segment, self.ordinal, &mut self.context);
         note_fresh(&mut self.happened, &mut connection);
         self.opened += 1;
-        let left = table.insert(key, connection, now);
+        table.insert(key, connection, now, &mut self.packing);
         self.flows.note_changed(&key);
-        if let Some(left) = left {
+        for left in std::mem::take(&mut self.over) {
             self.tell(left, Known::ByFrame, self.ordinal);
         }
     }
@@ -423,7 +437,7 @@ impl Core {
         if let Some(now) = self.now
             && let Some(table) = self.flows.table(&key)
             && let Some(slot) = table.find(&key)
-            && let Some(connection) = table.touch(slot, now)
+            && let Some(connection) = table.touch(slot, now, &mut self.packing)
         {
             self.stats.frames_matched += 1;
             connection.handle_icmp(error);
@@ -436,6 +450,16 @@ impl Core {
     fn handle_dns(&mut self, message: DnsMessage) -> Taken {
         self.context.names.learn(message);
         Taken::Supporting
+    }
+
+    /// Tells the next of those that are left at the end, where nothing else is to be told.
+    fn tell_remaining(&mut self) {
+        if self.finished.is_empty()
+            && let Some(left) = self.remaining.by_ref().find_map(|remaining| remaining.wake(&mut self.packing))
+        {
+            let number = left.connection.ordinal();
+            self.tell(left, Known::AtEnd, number);
+        }
     }
 
     fn tell(&mut self, Left { connection, ending, at }: Left, by: Known, number: u64) {

@@ -2,6 +2,8 @@
 //! bytes of a stream that are not yet enough. Comes in: bytes; goes out: numbers and slices, or `None` where there are too
 //! few. Never panics, never copies a body.
 
+use crate::pack::{Pack, Packer, Unpacker};
+
 /// What is left of a body. A failed read leaves it as it was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a>(&'a [u8]);
@@ -130,6 +132,21 @@ impl<const N: usize> Window<N> {
 
     pub(crate) fn clear(&mut self) {
         self.len = 0;
+    }
+}
+
+impl<const N: usize> Pack for Window<N> {
+    fn pack(&self, to: &mut Packer) {
+        self.len.pack(to);
+        self.as_slice().iter().for_each(|byte| byte.pack(to));
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+        let mut window = Self::default();
+        for _ in 0..usize::unpack(from)? {
+            window.push(u8::unpack(from)?);
+        }
+        Some(window)
     }
 }
 

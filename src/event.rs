@@ -6,6 +6,7 @@
 use crate::decode::{DnsMessage, IcmpError};
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::Moment;
 use crate::{mqtt, tcp, tls};
 use std::collections::VecDeque;
@@ -25,6 +26,8 @@ pub struct Event {
     /// What it was.
     pub kind: Kind,
 }
+
+packed! { struct Event { began, at, by, basis, kind } }
 
 impl Event {
     /// Something that one frame shows.
@@ -59,6 +62,8 @@ pub enum By {
     /// Something between them, or a resolver: neither of the two.
     Path,
 }
+
+packed! { enum By { Client, Server, Path } }
 
 impl By {
     /// The side, unless it was the path.
@@ -111,6 +116,8 @@ pub enum Kind {
     /// MQTT.
     Mqtt(mqtt::Event),
 }
+
+packed! { enum Kind { Dns(what), Icmp(what), Tcp(what), Tls(what), Mqtt(what) } }
 
 impl Kind {
     /// The contract's name of the layer.
@@ -186,6 +193,8 @@ pub struct EventLog {
     fresh: Option<Vec<Event>>,
 }
 
+packed! { struct EventLog { head, tail, limit, dropped, fresh } }
+
 /// As many events as a short healthy connection has: room for them is made at once.
 const USUAL: usize = 16;
 
@@ -200,6 +209,8 @@ pub struct EventLimit {
     /// And the last so many.
     pub last: usize,
 }
+
+packed! { struct EventLimit { first, last } }
 
 /// A handshake takes about twenty-five events, the end of a connection five; the rest shows what the session was like.
 impl Default for EventLimit {

@@ -1,6 +1,7 @@
 //! How sure we are, and where it was seen: observed and inferred facts never mix.
 
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::fmt;
 
@@ -14,6 +15,8 @@ pub enum Confidence {
     /// The bytes say so.
     Proven,
 }
+
+packed! { enum Confidence { Possible, Likely, Proven } }
 
 impl Confidence {
     /// The contract's word.
@@ -41,6 +44,8 @@ pub enum Basis {
     /// Sizes, order and time were read; this is never [`Confidence::Proven`].
     Inferred(Confidence),
 }
+
+packed! { enum Basis { Observed, Inferred(what) } }
 
 impl Basis {
     /// Whether the bytes themselves were read.

@@ -3,17 +3,24 @@
 //! Time is the capture's: a deadline passes when a frame says so. Every connection that leaves the table is handed
 //! to the caller with the reason; nothing disappears without being counted.
 
+mod entry;
+mod rest;
 mod shards;
 
+pub use entry::Remaining;
+pub use rest::Sleepers;
 pub use shards::{Shards, Share};
 
 use crate::connection::{Connection, Ending};
 use crate::net::FlowKey;
+use crate::pack::Packing;
 use crate::time::Timestamp;
-use hashbrown::HashMap;
+use entry::Entry;
+use hashbrown::{HashMap, HashTable};
 use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 /// What bounds the table.
@@ -21,6 +28,12 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections held at once. Above it the oldest unestablished one goes, then the longest idle one.
     pub connections: usize,
+    /// Bytes that all connections take together. Above it they go in the same order.
+    pub bytes: usize,
+    /// A connection that was quiet for so long sleeps: about 1 KiB is left of it until its next frame.
+    pub quiet: Duration,
+    /// Connections that are awake. Above it the longest quiet ones sleep before their time.
+    pub awake: usize,
     /// A connection whose handshake was not completed is over after so long without a frame: longer than the last
     /// gap of Linux's SYN retries (64 s).
     pub unestablished_idle: Duration,
@@ -34,11 +47,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The table is to fit into 256 MiB: an established connection takes up to 3 KiB, and its record as much again while it waits
-    /// for its verdict.
+    /// 256 MiB hold some 200,000 idle connections, or half a million half-open ones, beside those that are awake.
     fn default() -> Self {
         Self {
-            connections: 1 << 16,
+            connections: 1 << 20,
+            bytes: 256 << 20,
+            quiet: Duration::from_secs(10),
+            awake: 1 << 13,
             unestablished_idle: Duration::from_secs(130),
             established_idle: Duration::from_hours(1),
             closed_linger: Duration::from_secs(5),
@@ -62,6 +77,8 @@ pub struct Counts {
     pub evicted_established: u64,
     /// Segments of connections that had been told already.
     pub stragglers: u64,
+    /// Connections that slept and could not be woken: always 0, unless this program is wrong.
+    pub lost: u64,
 }
 
 impl Counts {
@@ -75,6 +92,7 @@ impl Counts {
             evicted_unestablished: self.evicted_unestablished + other.evicted_unestablished,
             evicted_established: self.evicted_established + other.evicted_established,
             stragglers: self.stragglers + other.stragglers,
+            lost: self.lost + other.lost,
         }
     }
 }
@@ -82,32 +100,29 @@ impl Counts {
 /// Connections by flow.
 #[derive(Debug)]
 pub struct Table {
-    slots: HashMap<FlowKey, u32, foldhash::fast::RandomState>,
+    /// Where each flow is; the flow itself stands there.
+    slots: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
     connections: Slab<Entry>,
     /// One entry a connection, at a time when it cannot be due yet; moved on when it is looked at.
     deadlines: BinaryHeap<Reverse<(Timestamp, Ticket)>>,
     /// In the order of their first frames; those that were established meanwhile are passed over.
     unestablished: VecDeque<Ticket>,
+    /// When those who are awake may sleep, if they have no frame until then; one entry for each of them.
+    drowsy: BinaryHeap<Reverse<(Timestamp, Ticket)>>,
+    asleep: usize,
+    asleep_bytes: usize,
     remembered: HashMap<FlowKey, u64, foldhash::fast::RandomState>,
     remembered_order: VecDeque<(FlowKey, u64)>,
     limits: Limits,
     counts: Counts,
 }
 
-#[derive(Debug)]
-struct Entry {
-    key: FlowKey,
-    generation: u64,
-    /// The latest time of the capture when it had its last frame. A clock that steps back makes nobody idle.
-    touched: Timestamp,
-    connection: Connection,
-}
-
-/// A slot and the generation that it had: a slot is used again, a ticket is not.
+/// A slot and the connection that it had: a slot is used again, a ticket is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ticket {
     slot: u32,
-    generation: u64,
+    ordinal: u64,
 }
 
 /// The place of a connection in the table, until the table changes.
@@ -118,7 +133,7 @@ pub struct Slot(u32);
 #[derive(Debug)]
 pub struct Left {
     /// The connection.
-    pub connection: Connection,
+    pub connection: Box<Connection>,
     /// Why it left.
     pub ending: Ending,
     /// When it was over: its deadline where it had one, else the time of the capture.
@@ -130,10 +145,14 @@ impl Table {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
-            slots: HashMap::default(),
+            slots: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
             connections: Slab::new(),
             deadlines: BinaryHeap::new(),
             unestablished: VecDeque::new(),
+            drowsy: BinaryHeap::new(),
+            asleep: 0,
+            asleep_bytes: 0,
             remembered: HashMap::default(),
             remembered_order: VecDeque::new(),
             limits,
@@ -144,48 +163,55 @@ impl Table {
     /// Where the connection of this flow is.
     #[must_use]
     pub fn find(&self, key: &FlowKey) -> Option<Slot> {
-        self.slots.get(key).map(|slot| Slot(*slot))
+        let is_there = |slot: &u32| self.connections.get(*slot as usize).is_some_and(|entry| entry.key == *key);
+        self.slots.find(self.hasher.hash_one(key), is_there).map(|slot| Slot(*slot))
     }
 
     /// The connection in a slot that [`Self::find`] gave, for a frame of it that came when the capture was at `now`.
-    pub fn touch(&mut self, slot: Slot, now: Timestamp) -> Option<&mut Connection> {
-        let entry = self.connections.get_mut(slot.0 as usize)?;
-        entry.touched = now;
-        Some(&mut entry.connection)
+    pub(crate) fn touch(&mut self, slot: Slot, now: Timestamp, packing: &mut Packing) -> Option<&mut Connection> {
+        self.rest(now, usize::MAX, packing);
+        self.wake(slot.0, now, packing)
     }
 
     /// To be called once when a connection has closed: it leaves sooner from then on.
     pub fn note_closed(&mut self, slot: Slot) {
         let Some(entry) = self.connections.get(slot.0 as usize) else { return };
-        let ticket = Ticket { slot: slot.0, generation: entry.generation };
-        self.deadlines.push(Reverse((self.deadline(entry), ticket)));
+        let ticket = Ticket { slot: slot.0, ordinal: entry.ordinal };
+        self.deadlines.push(Reverse((entry.deadline(&self.limits), ticket)));
     }
 
-    /// Adds a connection that began when the capture was at `now`. Where the table is full, another one leaves for it.
-    pub fn insert(&mut self, key: FlowKey, connection: Connection, now: Timestamp) -> Option<Left> {
-        let left = if self.connections.len() >= self.limits.connections.max(1) { self.evict(now) } else { None };
+    /// Takes out a connection where there is no room for one that begins at `now`. Call it until it gives nothing.
+    pub(crate) fn make_room(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+        self.rest(now, usize::MAX, packing);
+        let is_full = self.connections.len() >= self.limits.connections.max(1);
+        if is_full || self.sleepers().bytes > self.limits.bytes { self.evict(now, packing) } else { None }
+    }
+
+    /// Adds a connection that began when the capture was at `now`, behind [`Self::make_room`].
+    pub(crate) fn insert(&mut self, key: FlowKey, connection: Connection, now: Timestamp, packing: &mut Packing) {
         self.counts.opened += 1;
-        let ticket = Ticket {
-            slot: u32::try_from(self.connections.vacant_key()).unwrap_or(u32::MAX),
-            generation: self.counts.opened,
-        };
-        if !connection.is_established() {
+        let entry = Entry::new(key, connection, now);
+        let ticket =
+            Ticket { slot: u32::try_from(self.connections.vacant_key()).unwrap_or(u32::MAX), ordinal: entry.ordinal };
+        if !entry.is_established() {
             self.unestablished.push_back(ticket);
         }
-        let entry = Entry { key, generation: ticket.generation, touched: now, connection };
-        self.deadlines.push(Reverse((self.deadline(&entry), ticket)));
+        self.deadlines.push(Reverse((entry.deadline(&self.limits), ticket)));
+        self.drowsy.push(Reverse((now + self.limits.quiet, ticket)));
         self.connections.insert(entry);
-        self.slots.insert(key, ticket.slot);
+        let Self { connections, hasher, slots, .. } = self;
+        let hash = |slot: &u32| connections.get(*slot as usize).map_or(0, |entry| hasher.hash_one(entry.key));
+        slots.insert_unique(hasher.hash_one(key), ticket.slot, hash);
         self.remembered.remove(&key);
         self.counts.most = self.counts.most.max(self.connections.len());
+        self.make_quiet(now, packing);
         self.drop_stale_tickets();
-        left
     }
 
     /// Takes the connection of this flow out, because another one begins with the same endpoints.
-    pub fn replace(&mut self, key: &FlowKey, now: Timestamp) -> Option<Left> {
-        let slot = *self.slots.get(key)?;
-        Some(Left { connection: self.take(slot), ending: Ending::PortReused, at: now })
+    pub(crate) fn replace(&mut self, key: &FlowKey, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+        let Slot(slot) = self.find(key)?;
+        Some(Left { connection: self.take(slot, packing)?, ending: Ending::PortReused, at: now })
     }
 
     /// No connection is over before this time; none where no time will come that ends one.
@@ -195,19 +221,19 @@ impl Table {
     }
 
     /// Takes out one connection that is over by the capture's time `now`. Call it until it gives nothing.
-    pub fn poll_expired(&mut self, now: Timestamp) -> Option<Left> {
+    pub(crate) fn poll_expired(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         while let Some(&Reverse((at, ticket))) = self.deadlines.peek() {
             if at > now {
                 return None;
             }
             self.deadlines.pop();
             let Some(entry) = self.held(ticket) else { continue };
-            let (at, closed, key) = (self.deadline(entry), entry.connection.is_closed(), entry.key);
+            let (at, closed, key) = (entry.deadline(&self.limits), entry.is_closed(), entry.key);
             if at > now {
                 self.deadlines.push(Reverse((at, ticket)));
                 continue;
             }
-            let connection = self.take(ticket.slot);
+            let Some(connection) = self.take(ticket.slot, packing) else { continue };
             if closed {
                 self.remember(key);
                 return Some(Left { connection, ending: Ending::Closed, at });
@@ -218,19 +244,14 @@ impl Table {
         None
     }
 
-    /// Takes out all connections that are left when the capture ends at `now`, the oldest first.
-    pub fn drain(&mut self, now: Timestamp) -> Vec<Left> {
+    /// Takes out all connections that are left when the capture ends at `now`, in no order.
+    pub fn drain(&mut self, now: Timestamp) -> impl Iterator<Item = Remaining> {
         self.slots.clear();
         self.deadlines.clear();
         self.unestablished.clear();
-        let mut entries: Vec<Entry> = self.connections.drain().collect();
-        entries.sort_unstable_by_key(|entry| entry.generation);
-        let ending =
-            |connection: &Connection| if connection.is_closed() { Ending::Closed } else { Ending::CaptureEnded };
-        entries
-            .into_iter()
-            .map(|Entry { connection, .. }| Left { ending: ending(&connection), connection, at: now })
-            .collect()
+        self.drowsy.clear();
+        (self.asleep, self.asleep_bytes) = (0, 0);
+        self.connections.drain().map(move |entry| Remaining::new(entry, now))
     }
 
     /// Whether this flow was told already, and a segment without a SYN is but a straggler of it. Counts it.
@@ -238,11 +259,6 @@ impl Table {
         let straggler = self.remembered.contains_key(key);
         self.counts.stragglers += u64::from(straggler);
         straggler
-    }
-
-    /// All connections, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.iter().map(|(_, entry)| &entry.connection)
     }
 
     /// How many connections it holds.
@@ -263,29 +279,23 @@ impl Table {
         &self.counts
     }
 
-    fn deadline(&self, Entry { connection, touched, .. }: &Entry) -> Timestamp {
-        let idle = if connection.is_closed() {
-            self.limits.closed_linger
-        } else if connection.is_established() {
-            self.limits.established_idle
-        } else {
-            self.limits.unestablished_idle
-        };
-        *touched + idle
-    }
-
     fn held(&self, ticket: Ticket) -> Option<&Entry> {
-        self.connections.get(ticket.slot as usize).filter(|entry| entry.generation == ticket.generation)
+        self.connections.get(ticket.slot as usize).filter(|entry| entry.ordinal == ticket.ordinal)
     }
 
     fn is_unestablished(&self, ticket: Ticket) -> bool {
-        self.held(ticket).is_some_and(|entry| !entry.connection.is_established())
+        self.held(ticket).is_some_and(|entry| !entry.is_established())
     }
 
-    fn take(&mut self, slot: u32) -> Connection {
+    fn take(&mut self, slot: u32, packing: &mut Packing) -> Option<Box<Connection>> {
         let entry = self.connections.remove(slot as usize);
-        self.slots.remove(&entry.key);
-        entry.connection
+        if let Ok(place) = self.slots.find_entry(self.hasher.hash_one(entry.key), |known| *known == slot) {
+            place.remove();
+        }
+        self.note_left(&entry);
+        let connection = entry.into_connection(packing);
+        self.counts.lost += u64::from(connection.is_none());
+        connection
     }
 
     /// Tickets outlive their connections; now and then the dead ones are swept out, so that they stay a fixed multiple
@@ -304,34 +314,37 @@ impl Table {
         }
     }
 
-    fn evict(&mut self, now: Timestamp) -> Option<Left> {
+    fn evict(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         while let Some(ticket) = self.unestablished.pop_front() {
-            if self.is_unestablished(ticket) {
+            if self.is_unestablished(ticket)
+                && let Some(connection) = self.take(ticket.slot, packing)
+            {
                 self.counts.evicted_unestablished += 1;
-                return Some(Left { connection: self.take(ticket.slot), ending: Ending::Evicted, at: now });
+                return Some(Left { connection, ending: Ending::Evicted, at: now });
             }
         }
-        self.evict_longest_idle(now)
+        self.evict_longest_idle(now, packing)
     }
 
     /// The heap knows when each connection was due the last time that somebody looked: the first whose deadline has not
     /// moved since is the longest idle one.
-    fn evict_longest_idle(&mut self, now: Timestamp) -> Option<Left> {
+    fn evict_longest_idle(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         while let Some(Reverse((at, ticket))) = self.deadlines.pop() {
             let Some(entry) = self.held(ticket) else { continue };
-            let deadline = self.deadline(entry);
+            let deadline = entry.deadline(&self.limits);
             if deadline > at {
                 self.deadlines.push(Reverse((deadline, ticket)));
                 continue;
             }
-            let (closed, key) = (entry.connection.is_closed(), entry.key);
+            let (closed, key) = (entry.is_closed(), entry.key);
+            let Some(connection) = self.take(ticket.slot, packing) else { continue };
             self.counts.evicted_established += 1;
             // The stragglers of a closed one may still come.
             let ending = if closed { Ending::Closed } else { Ending::Evicted };
             if closed {
                 self.remember(key);
             }
-            return Some(Left { connection: self.take(ticket.slot), ending, at: now });
+            return Some(Left { connection, ending, at: now });
         }
         None
     }

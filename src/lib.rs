@@ -11,6 +11,7 @@ mod bytes;
 pub mod evidence;
 pub mod frame;
 pub mod net;
+mod pack;
 pub mod segment;
 pub mod spelling;
 pub mod stream;

@@ -1,6 +1,7 @@
 //! Names of servers, learnt from the DNS messages of the capture: supporting evidence for the connections that follow.
 
 use crate::decode::DnsMessage;
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -17,6 +18,8 @@ pub struct Resolution {
     /// Its answer.
     pub answer: DnsMessage,
 }
+
+packed! { shared Resolution }
 
 impl Resolution {
     /// The name that was asked for.

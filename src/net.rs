@@ -1,5 +1,6 @@
 //! Who talks to whom: endpoints, the two sides of a connection, and the key that both directions of a flow share.
 
+use crate::pack::packed;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -13,6 +14,8 @@ pub enum Side {
     /// The broker: it was listening.
     Server,
 }
+
+packed! { enum Side { Client, Server } }
 
 impl Side {
     /// Both sides, the client first.
@@ -80,6 +83,8 @@ pub struct Endpoint {
     /// The port, in host order.
     pub port: u16,
 }
+
+packed! { struct Endpoint { address, port } }
 
 impl Endpoint {
     /// An endpoint from its parts.

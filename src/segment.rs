@@ -2,6 +2,7 @@
 
 use crate::frame::FrameId;
 use crate::net::Endpoint;
+use crate::pack::packed;
 use crate::time::Timestamp;
 use etherparse::{TcpOptionElement, TcpOptionsIterator};
 use std::fmt;
@@ -10,6 +11,8 @@ use std::ops::{BitOr, BitOrAssign};
 /// A sequence number: modulo 2^32 (RFC 9293, 3.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SeqNumber(pub u32);
+
+packed! { struct SeqNumber(_) }
 
 impl SeqNumber {
     /// The number `count` bytes further on.

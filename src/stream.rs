@@ -1,6 +1,7 @@
 //! One direction of a connection as a stream of bytes: what TCP hands upward.
 
 use crate::frame::FrameId;
+use crate::pack::packed;
 use crate::time::Timestamp;
 
 /// The next piece of a stream, in the order of its sequence numbers.
@@ -22,6 +23,8 @@ pub struct Moment {
     /// The frame.
     pub frame: FrameId,
 }
+
+packed! { struct Moment { at, frame } }
 
 impl Moment {
     /// A moment from its parts.

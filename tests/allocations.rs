@@ -4,6 +4,7 @@
 
 use iotcap::analyzer::{Analyzer, Config};
 use iotcap::decode::Interest;
+use iotcap::flow::Limits;
 use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::source::{FileSource, Source};
 use iotcap::time::Timestamp;
@@ -22,8 +23,11 @@ const ESTABLISHED: usize = 16;
 const PUBLISH: (usize, u32) = (16, 123);
 const PUBACK: (usize, u32) = (17, 26);
 
-/// An established, idle connection, in bytes of heap: its place in the flow table, what its layers hold and its events.
-const IDLE_LIMIT: usize = 11 * 1024;
+/// An established connection that is awake, in bytes of heap: its place in the flow table, what its layers hold and its events.
+const AWAKE_LIMIT: usize = 11 * 1024;
+
+/// The same one asleep.
+const ASLEEP_LIMIT: usize = 1024;
 
 #[test]
 fn a_long_session_allocates_nothing() {
@@ -60,8 +64,8 @@ fn a_long_session_allocates_nothing() {
 
 #[test]
 fn an_idle_connection_is_small() {
-    /// A power of two, so that growing tables are full.
-    const CONNECTIONS: u32 = 1024;
+    /// Fifty in each table of flows.
+    const CONNECTIONS: u32 = 64 * 50;
 
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let recorded = recorded("telemetry");
@@ -71,14 +75,30 @@ fn an_idle_connection_is_small() {
         for frame in &recorded[..ESTABLISHED + 2] {
             frame.of_client(client).push(analyzer);
         }
+        assert!(analyzer.poll_arrival().is_some(), "the broker has accepted the client");
     };
-    // What all connections share is there after the first one.
+    // What all connections share is there after the first one, which has slept.
     open(0, &mut analyzer);
+    sleep(&mut analyzer);
     let before = dhat::HeapStats::get().curr_bytes;
     (1..CONNECTIONS).for_each(|client| open(client, &mut analyzer));
-    let bytes = (dhat::HeapStats::get().curr_bytes - before) / (CONNECTIONS - 1) as usize;
+    let each = || (dhat::HeapStats::get().curr_bytes - before) / (CONNECTIONS - 1) as usize;
     assert_eq!(analyzer.stats().table.opened, u64::from(CONNECTIONS));
-    assert!(bytes <= IDLE_LIMIT, "{bytes} bytes");
+    let awake = each();
+    sleep(&mut analyzer);
+    assert_eq!(analyzer.sleepers().asleep, CONNECTIONS as usize);
+    let asleep = each();
+    println!("{awake} bytes awake, {asleep} asleep; {:?}", analyzer.sleepers());
+    assert!(awake <= AWAKE_LIMIT, "{awake} bytes");
+    assert!(asleep <= ASLEEP_LIMIT, "{asleep} bytes");
+    let counted = analyzer.sleepers().bytes / CONNECTIONS as usize;
+    assert!((asleep * 3 / 4..asleep * 5 / 4).contains(&counted), "the table counts {counted} bytes, the heap {asleep}");
+}
+
+/// Lets time pass until all have slept for long enough.
+fn sleep(analyzer: &mut Analyzer) {
+    let quiet = analyzer.now().expect("a frame") + Limits::default().quiet;
+    (0..100).for_each(|seconds| analyzer.advance(quiet + Duration::from_secs(seconds)));
 }
 
 fn analyzer() -> Analyzer {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module may import from its own layer only where `siblings` says so, and from lower ones.
 const LAYERS: &[Layer] = &[
     Layer {
-        modules: &["bytes", "time", "net", "frame", "segment", "stream", "evidence", "spelling"],
+        modules: &["bytes", "pack", "time", "net", "frame", "segment", "stream", "evidence", "spelling"],
         siblings: true,
         core: true,
     },

@@ -4,6 +4,7 @@ use super::Context;
 use crate::event::{Event, EventLimit, EventLog};
 use crate::evidence::Seen;
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::{Chunk, Moment};
 use crate::{mqtt, tcp, tls};
 
@@ -72,6 +73,8 @@ pub enum PortKind {
     ByContent,
 }
 
+packed! { enum PortKind { Tls, PlainMqtt, ByContent } }
+
 /// The trackers above TCP; each is made when it gets its first byte.
 #[derive(Debug)]
 pub(super) struct Layers {
@@ -83,6 +86,8 @@ pub(super) struct Layers {
     /// The capture began behind the handshake of TCP, and the layers above have not been told yet.
     joined_late: bool,
 }
+
+packed! { struct Layers { expected, tls, mqtt, is_other, joined_late } }
 
 impl Layers {
     /// For a connection on such a port, of which the capture has the beginning or not.

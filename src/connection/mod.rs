@@ -16,6 +16,7 @@ use crate::decode::IcmpError;
 use crate::event::{By, Event, EventLog, Kind};
 use crate::names::{Names, Resolution};
 use crate::net::{Endpoint, PerSide, Side};
+use crate::pack::packed;
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 use crate::tls::keylog::KeyLog;
@@ -77,6 +78,12 @@ pub struct Connection {
     resolution: Option<Arc<Resolution>>,
     /// Whether its arrival was told.
     has_arrived: bool,
+}
+
+packed! {
+    struct Connection {
+        endpoints, first, last, ordinal, tcp, layers, events, unreachable, resolution, has_arrived,
+    }
 }
 
 impl Connection {
@@ -183,6 +190,11 @@ impl Connection {
     /// What happened since the last call, where connections are followed.
     pub fn take_fresh(&mut self) -> Vec<Event> {
         self.events.take_fresh()
+    }
+
+    /// To be called when copies of its last frames can no longer come: they need not be known any more.
+    pub(crate) fn forget_copies(&mut self) {
+        self.tcp.forget_copies();
     }
 
     /// Its story so far.

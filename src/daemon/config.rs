@@ -61,6 +61,8 @@ pub struct HttpConfig {
 pub struct TableConfig {
     /// Connections held at once.
     pub connections: usize,
+    /// Memory for all of them together, in MiB: a thousand idle ones take about one.
+    pub memory_mib: usize,
     /// A connection whose handshake was not completed is over after so many seconds without a frame.
     pub unestablished_idle: u64,
     /// An established one is over after so many seconds without a frame.
@@ -187,7 +189,7 @@ impl Default for HttpConfig {
 
 impl Default for TableConfig {
     fn default() -> Self {
-        Self { connections: 1 << 20, unestablished_idle: 130, established_idle: 3600 }
+        Self { connections: 1 << 20, memory_mib: 256, unestablished_idle: 130, established_idle: 3600 }
     }
 }
 
@@ -222,6 +224,7 @@ impl DaemonConfig {
             ("daemon.http.clients", usize::from(http.clients)),
             ("daemon.http.recent", http.recent),
             ("daemon.table.connections", table.connections),
+            ("daemon.table.memory_mib", table.memory_mib),
         ];
         if interfaces.is_empty() {
             return Some("daemon.interfaces is empty: name what to capture on, see `iotcap interfaces`".to_owned());

@@ -57,6 +57,8 @@ pub(super) struct Metrics {
     interfaces: Family<Labels<1>, Gauge>,
     table: Gauge,
     table_most: Gauge,
+    table_asleep: Gauge,
+    table_bytes: Gauge,
     table_opened: Counter,
     table_left: Counters1,
     stragglers: Counter,
@@ -121,6 +123,8 @@ impl Metrics {
             interfaces: Family::default(),
             table: Gauge::default(),
             table_most: Gauge::default(),
+            table_asleep: Gauge::default(),
+            table_bytes: Gauge::default(),
             table_opened: Counter::default(),
             table_left: Family::default(),
             stragglers: Counter::default(),
@@ -172,6 +176,8 @@ impl Metrics {
             "The most connections that were in the table",
             m.table_most.clone(),
         );
+        registry.register("table_asleep", "Connections in the table that are quiet and sleep", m.table_asleep.clone());
+        registry.register_with_unit("table", "Memory that the table counts", Unit::Bytes, m.table_bytes.clone());
         registry.register("table_opened", "Connections that were put into the table", m.table_opened.clone());
         registry.register(
             "table_evicted",
@@ -298,6 +304,9 @@ impl Metrics {
             }
         }
         self.table.set(gauge(analyzer.connections()));
+        let sleepers = analyzer.sleepers();
+        self.table_asleep.set(gauge(sleepers.asleep));
+        self.table_bytes.set(gauge(sleepers.bytes));
         self.table_most.set(self.table_most.get().max(gauge(now.table.most)));
         self.evidence_memory.set(gauge(keeper.bytes()));
         self.evidence_given_up.inc_by(keeper.given_up().saturating_sub(seen.given_up));

@@ -366,6 +366,7 @@ fn analysis(config: &DaemonConfig) -> analyzer::Config {
         interest: interest(config),
         flow: flow::Limits {
             connections: config.table.connections,
+            bytes: config.table.memory_mib << 20,
             unestablished_idle,
             established_idle,
             closed_linger: LINGER,

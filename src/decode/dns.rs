@@ -7,6 +7,7 @@ use super::ip::Datagram;
 use super::skip::Skip;
 use crate::frame::{Frame, FrameId};
 use crate::net::Endpoint;
+use crate::pack::packed;
 use crate::time::Timestamp;
 use smallvec::SmallVec;
 use std::fmt;
@@ -41,6 +42,12 @@ pub struct DnsMessage {
     pub min_ttl: Option<u32>,
 }
 
+packed! {
+    struct DnsMessage {
+        frame, at, client, resolver, id, is_response, rcode, truncated, question, addresses, aliases, min_ttl,
+    }
+}
+
 /// `A broker.example` or `A broker.example: 192.0.2.20`, or the error by its name.
 impl fmt::Display for DnsMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,9 +79,13 @@ pub struct Question {
     pub query_type: QueryType,
 }
 
+packed! { struct Question { name, query_type } }
+
 /// How an answer turned out (RFC 1035, 4.1.1; RFC 6895, 2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rcode(pub u8);
+
+packed! { struct Rcode(_) }
 
 impl Rcode {
     /// No error; without records the name exists, but has none of this type.
@@ -109,6 +120,8 @@ impl fmt::Display for Rcode {
 /// The type of a record (RFC 1035, 3.2.2 and 3.2.3; the IANA registry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueryType(pub u16);
+
+packed! { struct QueryType(_) }
 
 impl QueryType {
     /// An IPv4 address.

@@ -10,6 +10,7 @@ use super::skip::Skip;
 use super::transport::PortSet;
 use crate::frame::{Frame, FrameId};
 use crate::net::Endpoint;
+use crate::pack::packed;
 use crate::segment::SeqNumber;
 use crate::time::Timestamp;
 use etherparse::IpNumber;
@@ -36,6 +37,8 @@ pub struct IcmpError {
     /// The sequence number of the segment in question.
     pub quoted_seq: SeqNumber,
 }
+
+packed! { struct IcmpError { frame, at, sender, message, next_hop_mtu, quoted_source, quoted_destination, quoted_seq } }
 
 /// The message, with the MTU where there is one: `fragmentation needed and DF set, MTU 1400`.
 impl fmt::Display for IcmpError {
@@ -66,6 +69,8 @@ pub enum IcmpMessage {
         code: u8,
     },
 }
+
+packed! { enum IcmpMessage { V4 { kind, code }, V6 { kind, code } } }
 
 impl IcmpMessage {
     /// Whether a packet was too big for the next link, which path MTU discovery relies on; every other error says that

@@ -3,8 +3,9 @@
 //! Which table a flow belongs to depends on nothing but its key, and each table has its own part of the limits: what expires
 //! and what is evicted is the same, however many analyzers share the tables.
 
-use super::{Counts, Left, Limits, Table};
+use super::{Counts, Left, Limits, Remaining, Sleepers, Table};
 use crate::net::FlowKey;
+use crate::pack::Packing;
 use crate::time::Timestamp;
 
 /// How many tables there are: more than any machine will have threads that matter.
@@ -56,7 +57,12 @@ pub struct Shards {
     deadlines: Vec<Timestamp>,
     /// The first of them.
     next: Timestamp,
+    /// When somebody looks again for those who may sleep.
+    next_rest: Timestamp,
 }
+
+/// So many of each table are looked at in one go for whether they may sleep: a frame does not wait for many.
+const RESTING: usize = 8;
 
 const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 
@@ -65,12 +71,17 @@ impl Shards {
     #[must_use]
     pub fn new(limits: Limits, share: Share) -> Self {
         let count = limits.shards();
-        let each =
-            Limits { connections: limits.connections / count, remembered: limits.remembered.div_ceil(count), ..limits };
+        let each = Limits {
+            connections: limits.connections / count,
+            bytes: limits.bytes / count,
+            awake: limits.awake.div_ceil(count),
+            remembered: limits.remembered.div_ceil(count),
+            ..limits
+        };
         let tables = (0..count)
             .map(|shard| (Share::of_shard(shard, share.of) == share.index).then(|| Table::new(each)))
             .collect();
-        Self { limits, tables, deadlines: vec![NEVER; count], next: NEVER }
+        Self { limits, tables, deadlines: vec![NEVER; count], next: NEVER, next_rest: Timestamp::default() }
     }
 
     /// The table that this flow belongs to, where this share has it. [`Self::note_changed`] is due once it was changed.
@@ -89,16 +100,19 @@ impl Shards {
 
     /// Takes out what is over by `now`, in the order of its time, then of its first frame.
     #[inline]
-    pub fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>) {
+    pub(crate) fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         if now >= self.next {
-            self.expire_all(now, over);
+            self.expire_all(now, over, packing);
+        }
+        if now >= self.next_rest {
+            self.rest(now, packing);
         }
     }
 
     /// Takes out all connections that are left when the capture ends at `now`, the oldest first.
-    pub fn drain(&mut self, now: Timestamp) -> Vec<Left> {
+    pub fn drain(&mut self, now: Timestamp) -> Vec<Remaining> {
         let mut left: Vec<_> = self.tables.iter_mut().flatten().flat_map(|table| table.drain(now)).collect();
-        left.sort_by_key(|left| left.connection.ordinal());
+        left.sort_unstable_by_key(Remaining::ordinal);
         left
     }
 
@@ -120,6 +134,21 @@ impl Shards {
         self.tables.iter().flatten().fold(Counts::default(), |sum, table| sum.plus(table.counts()))
     }
 
+    /// Who sleeps in the tables of this share.
+    #[must_use]
+    pub fn sleepers(&self) -> Sleepers {
+        self.tables.iter().flatten().fold(Sleepers::default(), |sum, table| sum.plus(table.sleepers()))
+    }
+
+    #[cold]
+    fn rest(&mut self, now: Timestamp, packing: &mut Packing) {
+        let mut is_done = true;
+        for table in self.tables.iter_mut().flatten() {
+            is_done &= !table.rest(now, RESTING, packing);
+        }
+        self.next_rest = if is_done { now + self.limits.rest_every() } else { now };
+    }
+
     fn look_up_deadline(&mut self, shard: usize) {
         if let (Some(Some(table)), Some(deadline)) = (self.tables.get(shard), self.deadlines.get_mut(shard)) {
             *deadline = table.next_deadline().unwrap_or(NEVER);
@@ -127,12 +156,12 @@ impl Shards {
     }
 
     #[cold]
-    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>) {
+    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         let before = over.len();
         for shard in 0..self.tables.len() {
             if self.deadlines.get(shard).is_some_and(|deadline| *deadline <= now) {
                 if let Some(Some(table)) = self.tables.get_mut(shard) {
-                    over.extend(std::iter::from_fn(|| table.poll_expired(now)));
+                    over.extend(std::iter::from_fn(|| table.poll_expired(now, packing)));
                 }
                 self.look_up_deadline(shard);
             }

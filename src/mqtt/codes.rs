@@ -1,11 +1,14 @@
 //! The numbers that MQTT packets carry, with the names of the specifications. They stay numbers: an unknown one is never an
 //! error.
 
+use crate::pack::packed;
 use std::fmt;
 
 /// What a packet is (MQTT 5.0, 2.1.2): the upper four bits of its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PacketType(pub u8);
+
+packed! { struct PacketType(_) }
 
 impl PacketType {
     /// CONNECT.
@@ -77,6 +80,8 @@ impl fmt::Display for PacketType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u8);
 
+packed! { struct Version(_) }
+
 impl Version {
     /// MQTT 3.1: the protocol's name is `MQIsdp`.
     pub const V3_1: Self = Self(3);
@@ -102,6 +107,8 @@ impl fmt::Display for Version {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QoS(pub u8);
 
+packed! { struct QoS(_) }
+
 impl QoS {
     /// At most once: no answer.
     pub const AT_MOST_ONCE: Self = Self(0);
@@ -125,6 +132,8 @@ pub enum ConnackCode {
     /// MQTT 5.0, 3.2.2.2.
     Reason(ReasonCode),
 }
+
+packed! { enum ConnackCode { Return(what), Reason(what) } }
 
 impl ConnackCode {
     /// The number on the wire.
@@ -167,6 +176,8 @@ impl fmt::Display for ConnackCode {
 /// Why, in MQTT 5.0 (2.4); the codes of a 3.1.1 SUBACK agree with it. From 0x80 on it is a failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReasonCode(pub u8);
+
+packed! { struct ReasonCode(_) }
 
 impl ReasonCode {
     /// Success; in a DISCONNECT: normal disconnection.

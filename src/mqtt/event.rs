@@ -3,6 +3,7 @@
 use super::codes::PacketType;
 use super::infer::Inference;
 use super::packet::{Incomplete, Malformed, Packet};
+use crate::pack::packed;
 use std::fmt;
 
 /// One packet, or one fact about the stream.
@@ -19,6 +20,8 @@ pub enum Event {
     /// A packet that the specification forbids where it came.
     ProtocolError(Violation),
 }
+
+packed! { enum Event { Packet(what), Incomplete(what), Inferred(what), Malformed(what), ProtocolError(what) } }
 
 impl Event {
     /// The report's name of this kind of event.
@@ -66,6 +69,13 @@ pub enum Violation {
     UnknownPacketId(PacketType, u16),
     /// A topic alias that was not introduced (3.3.2.3.4).
     UnknownTopicAlias(u16),
+}
+
+packed! {
+    enum Violation {
+        SecondConnect, SecondConnack, NotConnectFirst(what), NotConnackFirst(what), WrongDirection(what),
+        AfterDisconnect(what), UnknownPacketId(what, more), UnknownTopicAlias(what),
+    }
 }
 
 impl fmt::Display for Violation {

@@ -7,6 +7,7 @@ use super::packet::{Connack, Connect, Disconnect, Incomplete, Malformed};
 use super::session::{InFlight, Log, Samples, Topics};
 use crate::evidence::Basis;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::ops::Index;
 use std::sync::Arc;
@@ -69,6 +70,14 @@ pub struct Facts {
     pub sealed: bool,
     /// Whether every PUBLISH among the encrypted records could be told.
     pub(super) publishes_told: bool,
+}
+
+packed! {
+    struct Facts {
+        version, connect, connack, disconnect_reason, connect_at, connack_at, first_after_connack, first_ack,
+        disconnect, packets, duplicates, retained, ack_latency, in_flight, pings, topics, sent_before_connack, log,
+        errors, errors_dropped, incomplete, given_up, gaps, read, sealed, publishes_told,
+    }
 }
 
 impl Facts {
@@ -146,6 +155,8 @@ pub struct Mark {
     pub basis: Basis,
 }
 
+packed! { struct Mark { at, basis } }
+
 /// A packet that should not be, or not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtocolError {
@@ -157,6 +168,8 @@ pub struct ProtocolError {
     pub what: ErrorKind,
 }
 
+packed! { struct ProtocolError { by, at, what } }
+
 /// What is wrong with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -166,9 +179,13 @@ pub enum ErrorKind {
     Forbidden(Violation),
 }
 
+packed! { enum ErrorKind { Malformed(what), Forbidden(what) } }
+
 /// How many packets of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PacketCounts([u64; 16]);
+
+packed! { struct PacketCounts(_) }
 
 impl PacketCounts {
     /// The kinds that came, in the order of their numbers, and how many of each.
@@ -207,6 +224,8 @@ pub struct Pings {
     /// The last PINGREQ.
     pub last: Option<Moment>,
 }
+
+packed! { struct Pings { sent, answered, round_trips, intervals, unanswered_since, last } }
 
 impl Pings {
     pub(super) fn request(&mut self, at: Moment) {

@@ -25,6 +25,7 @@ pub use session::{Samples, Volume};
 
 use crate::evidence::Seen;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use infer::Inferrer;
 use session::Session;
@@ -49,6 +50,8 @@ pub struct Limits {
     pub topics: usize,
 }
 
+packed! { struct Limits { packet, payload_preview, in_flight, topics } }
+
 impl Default for Limits {
     fn default() -> Self {
         Self { packet: 64 * 1024, payload_preview: 0, in_flight: 1024, topics: 256 }
@@ -67,6 +70,8 @@ pub struct Tracker {
     session: Session,
     infer: Inferrer,
 }
+
+packed! { struct Tracker { limits, streams, session, infer } }
 
 impl Tracker {
     /// A tracker for a new connection.

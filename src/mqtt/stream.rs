@@ -8,6 +8,7 @@ use super::session::{Entry, Session};
 use super::{Limits, PacketType, PlaintextLen, Sink, Version};
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::Moment;
 
 /// The stream of one side.
@@ -16,6 +17,8 @@ pub(super) struct Stream {
     framer: Framer,
     state: State,
 }
+
+packed! { struct Stream { framer, state } }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -29,6 +32,8 @@ enum State {
     /// It is not what it should be; nothing more is read.
     GivenUp,
 }
+
+packed! { enum State { Fresh, Framed, Lost, GivenUp } }
 
 impl Stream {
     pub(super) fn handle(

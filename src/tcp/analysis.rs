@@ -6,6 +6,7 @@
 //! changes nothing; and frames that the capture holds twice never get here.
 
 use super::direction::{Direction, Offset};
+use crate::pack::packed;
 use crate::segment::{Segment, TcpFlags};
 use std::ops::{BitOr, BitOrAssign};
 use std::time::Duration;
@@ -19,6 +20,8 @@ const OUT_OF_ORDER_WITHIN: Duration = Duration::from_millis(3);
 /// What a segment is; several may hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks(u16);
+
+packed! { struct Marks(_) }
 
 impl Marks {
     pub(super) const ZERO_WINDOW_PROBE: Self = Self(1);

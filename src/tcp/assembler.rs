@@ -5,6 +5,7 @@
 
 use super::Limits;
 use super::direction::{Offset, span};
+use crate::pack::packed;
 use std::collections::VecDeque;
 
 /// What the stream goes on with.
@@ -27,6 +28,8 @@ pub(super) struct Assembler {
     waiting: Option<Box<Waiting>>,
 }
 
+packed! { struct Assembler { expected, waiting } }
+
 /// What came early: sorted by offset, without overlaps.
 #[derive(Debug, Default)]
 struct Waiting {
@@ -35,6 +38,8 @@ struct Waiting {
     inconsistent: u64,
 }
 
+packed! { struct Waiting { pieces, bytes, inconsistent } }
+
 #[derive(Debug)]
 struct Held {
     start: Offset,
@@ -42,6 +47,8 @@ struct Held {
     /// The captured part from `start`; shorter than the piece where the snaplen cut it.
     data: Box<[u8]>,
 }
+
+packed! { struct Held { start, end, data } }
 
 impl Assembler {
     /// Begins the stream at `expected`.

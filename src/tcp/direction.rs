@@ -6,6 +6,7 @@ use super::duplicates::RecentFrames;
 use super::facts::SideFacts;
 use super::outstanding::Outstanding;
 use super::rtt::Samples;
+use crate::pack::packed;
 use crate::segment::{Segment, SeqNumber, TcpFlags};
 use crate::time::Timestamp;
 
@@ -42,6 +43,8 @@ pub(super) enum Origin {
     /// The SYN itself.
     Syn,
 }
+
+packed! { enum Origin { Unknown, Guessed, Acked, Midstream, Syn } }
 
 /// One direction.
 #[derive(Debug)]
@@ -84,6 +87,14 @@ pub(super) struct Direction {
     pub(super) shift: Option<u8>,
     pub(super) samples: Box<Samples>,
     pub(super) facts: Box<SideFacts>,
+}
+
+packed! {
+    struct Direction {
+        next, next_seq, next_at, acked, acked_unseen_to, last_ack, last_at, fin, assembler, outstanding, recent,
+        duplicate_acks, unanswered, window_field, window, last_was, origin, seen, strays, noted_ack, noted_data, shift,
+        samples, facts,
+    }
 }
 
 impl Default for Direction {

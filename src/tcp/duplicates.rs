@@ -4,6 +4,7 @@
 //! No sender repeats bytes within [`TWICE_WITHIN`]: its shortest timers are longer. Acknowledgments and resets are different:
 //! a burst of identical ones is normal, so they count as twice seen only while the bytes around them are.
 
+use crate::pack::packed;
 use crate::segment::{Segment, TcpFlags};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(super) struct RecentFrames {
     /// Whether the last frame with bytes still waits for a copy.
     fresh: bool,
 }
+
+packed! { struct RecentFrames { prints, times, next, twice, fresh } }
 
 impl RecentFrames {
     /// Whether the frame of this segment is a copy of one before. `peer_twice`: the other direction is seen twice.
@@ -50,6 +53,11 @@ impl RecentFrames {
             self.next = self.next.wrapping_add(1);
         }
         copy
+    }
+
+    /// The frames so far are too old for copies; what was learnt of the capture stays.
+    pub(super) fn forget(&mut self) {
+        *self = Self { twice: self.twice, fresh: self.fresh, ..Self::default() };
     }
 
     /// Whether the last segment with bytes was seen twice.

@@ -1,5 +1,6 @@
 //! What can happen in a TCP connection that is worth a line of its story.
 
+use crate::pack::packed;
 use std::fmt;
 use std::time::Duration;
 
@@ -63,6 +64,14 @@ pub enum Event {
     },
 }
 
+packed! {
+    enum Event {
+        Syn(what), SynAck(what), Established, Retransmission { kind, len, after }, OutOfOrder { len },
+        Gap { len, cause }, ZeroWindow, WindowUpdate { after }, KeepAlive { unanswered }, Fin { seq },
+        Rst { fit, ttl, after },
+    }
+}
+
 /// What a SYN offers (RFC 9293, 3.7.1; RFC 7323, 2.2; RFC 2018, 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SynOptions {
@@ -77,6 +86,8 @@ pub struct SynOptions {
     /// Payload bytes carried by the SYN (RFC 7413).
     pub data: u32,
 }
+
+packed! { struct SynOptions { mss, window_scale, sack_permitted, window, data } }
 
 /// Why something was sent again, as far as can be told from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +104,8 @@ pub enum Resend {
     Fin,
 }
 
+packed! { enum Resend { Syn, Data, Fast, Spurious, Fin } }
+
 /// Why missing bytes are given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GapCause {
@@ -103,6 +116,8 @@ pub enum GapCause {
     /// The limit on what may wait behind them was reached.
     Limit,
 }
+
+packed! { enum GapCause { Acknowledged, NeverCame, Limit } }
 
 /// Whether a reset hits the receiver's window (RFC 9293, 3.10.7; RFC 5961, 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,6 +131,8 @@ pub enum ResetFit {
     /// Outside: a receiver ignores it, the connection goes on.
     OutOfWindow,
 }
+
+packed! { enum ResetFit { Exact, InWindow, Unknown, OutOfWindow } }
 
 impl Event {
     /// The contract's word for the kind of event.

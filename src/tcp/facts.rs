@@ -8,6 +8,7 @@ use super::pause::Pause;
 use super::rtt::RoundTrip;
 use super::state::State;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::segment::SeqNumber;
 use crate::stream::Moment;
 use std::time::Duration;
@@ -141,6 +142,16 @@ pub struct SideFacts {
     pub round_trip: Option<RoundTrip>,
 }
 
+packed! {
+    struct SideFacts {
+        state, frames, payload_bytes, data_segments, isn, syn, syns, syn_acked, ttl, retransmissions, duplicate_acks,
+        out_of_order, previous_not_captured, acked_unseen, zero_windows, window_full, window_updates, keep_alives,
+        missed_bytes, lost_bytes, given_up_bytes, cut_bytes, first_gap, inconsistent_overlaps, bytes_after_fin, strays,
+        highest_sent, highest_acked, largest_acked, largest_unacked_resent, in_flight, hole, first_frame, last_frame,
+        last_data, last_ack, fin, reset, resets, round_trip,
+    }
+}
+
 impl SideFacts {
     /// Payload bytes that this side sent, each counted once, as the sequence numbers tell.
     #[must_use]
@@ -161,6 +172,8 @@ pub struct Sendings {
     pub last: Option<Moment>,
 }
 
+packed! { struct Sendings { count, first, last } }
+
 impl Sendings {
     pub(super) fn add(&mut self, now: Moment) {
         self.count = self.count.saturating_add(1);
@@ -180,6 +193,8 @@ pub struct Ttl {
     pub min: u8,
 }
 
+packed! { struct Ttl { first, last, min } }
+
 /// Retransmissions by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resends {
@@ -194,6 +209,8 @@ pub struct Resends {
     /// FINs without bytes.
     pub fin: u64,
 }
+
+packed! { struct Resends { syn, data, fast, spurious, fin } }
 
 impl Resends {
     /// All of them.
@@ -218,6 +235,8 @@ pub struct ZeroWindows {
     pub probes: u64,
 }
 
+packed! { struct ZeroWindows { episodes, segments, longest, since, probes } }
+
 /// Keep-alives (RFC 9293, 3.8.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeepAlives {
@@ -228,6 +247,8 @@ pub struct KeepAlives {
     /// The last one.
     pub last: Option<Moment>,
 }
+
+packed! { struct KeepAlives { count, unanswered, last } }
 
 /// Sent, not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,6 +265,8 @@ pub struct InFlight {
     pub bytes: u64,
 }
 
+packed! { struct InFlight { first_sent, last_sent, resent, first_len, bytes } }
+
 /// Bytes that were not seen although later ones were, or are known by the receiver to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hole {
@@ -256,6 +279,8 @@ pub struct Hole {
     /// Whether the receiver asks for it (by a selective acknowledgment).
     pub reported: bool,
 }
+
+packed! { struct Hole { start, len, since, reported } }
 
 /// A FIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,6 +296,8 @@ pub struct Fin {
     /// Whether it was acknowledged.
     pub acked: bool,
 }
+
+packed! { struct Fin { at, seq, acks, answers, acked } }
 
 /// A reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +322,8 @@ pub struct Reset {
     pub acks_more: bool,
 }
 
+packed! { struct Reset { at, seq, ack, ttl, window, fit, since_peer, since_unacked, acks_more } }
+
 impl Reset {
     /// Whether it ends the connection.
     #[must_use]
@@ -312,6 +341,8 @@ pub struct Handshake {
     /// From SYN-ACK to ACK: from the capture to the client and back.
     pub to_client: Option<Duration>,
 }
+
+packed! { struct Handshake { to_server, to_client } }
 
 impl Handshake {
     /// The whole round trip.

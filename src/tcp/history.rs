@@ -1,6 +1,7 @@
 //! The connection in one word: Zeek's history letters and Wireshark's completeness bits, for experts to check against.
 
 use crate::net::Side;
+use crate::pack::packed;
 use crate::segment::SeqNumber;
 use std::fmt;
 
@@ -21,6 +22,8 @@ pub struct History {
     numbers: [[Option<SeqNumber>; 4]; 2],
     counts: [[u64; 3]; 2],
 }
+
+packed! { struct History { letters, numbers, counts } }
 
 impl History {
     /// The letters.
@@ -98,6 +101,8 @@ fn cased(side: Side, letter: u8) -> u8 {
 /// Wireshark's tcp.completeness: which parts of a conversation were seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Completeness(pub u8);
+
+packed! { struct Completeness(_) }
 
 impl Completeness {
     /// A SYN.

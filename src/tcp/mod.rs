@@ -43,6 +43,7 @@ pub use state::State;
 pub use tracker::Tracker;
 
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::{Chunk, Moment};
 
 /// Where a [`Tracker`] puts what it finds.
@@ -64,6 +65,8 @@ pub struct Limits {
     /// Segments that are remembered until they are acknowledged, for each direction. Further ones are remembered as one.
     pub outstanding_segments: usize,
 }
+
+packed! { struct Limits { buffered_bytes, buffered_segments, outstanding_segments } }
 
 impl Default for Limits {
     fn default() -> Self {

@@ -3,6 +3,7 @@
 //! In: segments and acknowledgments, as offsets. Out: whether something was sent before, round trips, and what is left.
 
 use super::direction::Offset;
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,6 +16,8 @@ const KEPT_CAPACITY: usize = 32;
 pub(super) struct Outstanding {
     segments: VecDeque<Sent>,
 }
+
+packed! { struct Outstanding { segments } }
 
 /// One segment, or several remembered as one.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,8 @@ pub(super) struct Sent {
     pub(super) first: Moment,
     pub(super) last: Moment,
 }
+
+packed! { struct Sent { start, end, payload, times, largest_again, first, last } }
 
 /// What an acknowledgment says about the segments that it covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Times of silence: what ended the last one is often what was answered by a reset, or by nothing.
 
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub struct Pause {
     /// Who sent that one.
     pub by: Side,
 }
+
+packed! { struct Pause { began, ended, by } }
 
 impl Pause {
     /// Shorter ones are not noted.

@@ -1,5 +1,6 @@
 //! Round-trip times: smallest, largest, and an estimate of the median in constant memory.
 
+use crate::pack::packed;
 use std::time::Duration;
 
 /// A summary of the round trips from the capture to the peer and back, of segments that were sent once (Karn).
@@ -15,6 +16,8 @@ pub struct RoundTrip {
     pub max: Duration,
 }
 
+packed! { struct RoundTrip { samples, min, median, max } }
+
 /// The P² algorithm (Jain and Chlamtac, 1985) for the median: five markers, of which the first and last are the extremes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Samples {
@@ -24,6 +27,8 @@ pub(super) struct Samples {
     /// Positions of the inner markers, from 1.
     positions: [f64; 3],
 }
+
+packed! { struct Samples { count, heights, positions } }
 
 impl Samples {
     /// Adds a measurement.

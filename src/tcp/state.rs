@@ -1,6 +1,7 @@
 //! The states of RFC 9293, 3.3.2, as an observer can tell them: from what was sent and acknowledged, never stored.
 
 use super::direction::{Direction, NO_FIN, Origin};
+use crate::pack::packed;
 use std::fmt;
 
 /// The state of one side.
@@ -29,6 +30,12 @@ pub enum State {
     LastAck,
     /// Both FINs are acknowledged; it was the first to send one.
     TimeWait,
+}
+
+packed! {
+    enum State {
+        Closed, Listen, SynSent, SynReceived, Established, FinWait1, FinWait2, CloseWait, Closing, LastAck, TimeWait,
+    }
 }
 
 impl State {

@@ -9,6 +9,7 @@ use super::pause::Pause;
 use super::step::Step;
 use super::{Limits, Sink, incarnation, state};
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
 
@@ -20,6 +21,8 @@ pub struct Tracker {
     limits: Limits,
     shared: Box<Shared>,
 }
+
+packed! { struct Tracker { client, server, limits, shared } }
 
 /// What concerns both directions.
 #[derive(Debug, Default)]
@@ -38,6 +41,13 @@ pub(super) struct Shared {
     pub(super) first_round_trip: Option<std::time::Duration>,
     pub(super) handshake: Handshake,
     pub(super) history: History,
+}
+
+packed! {
+    struct Shared {
+        midstream, truncated, finished, reset_by, completeness, duplicate_frames, established, before_close, pause,
+        first_round_trip, handshake, history,
+    }
 }
 
 impl Tracker {
@@ -114,6 +124,12 @@ impl Tracker {
     #[must_use]
     pub const fn is_established(&self) -> bool {
         self.shared.established.is_some() || self.shared.midstream
+    }
+
+    /// No copy of the last frames will come any more.
+    pub(crate) fn forget_copies(&mut self) {
+        self.client.recent.forget();
+        self.server.recent.forget();
     }
 
     /// All that is known so far.

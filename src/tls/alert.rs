@@ -1,5 +1,6 @@
 //! Alerts (RFC 8446, 6; RFC 5246, 7.2): two bytes, level and description. The names are the registry's, verbatim.
 
+use crate::pack::packed;
 use std::fmt;
 
 /// An alert that was read.
@@ -10,6 +11,8 @@ pub struct Alert {
     /// What it says.
     pub description: AlertDescription,
 }
+
+packed! { struct Alert { level, description } }
 
 impl Alert {
     /// Whether it ends the connection: in TLS 1.3 all but close_notify and user_canceled do, whatever the level says.
@@ -31,6 +34,8 @@ impl fmt::Display for Alert {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AlertLevel(pub u8);
 
+packed! { struct AlertLevel(_) }
+
 impl AlertLevel {
     /// The connection may go on.
     pub const WARNING: Self = Self(1);
@@ -51,6 +56,8 @@ impl fmt::Display for AlertLevel {
 /// The description of an alert (IANA "TLS Alerts").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertDescription(pub u8);
+
+packed! { struct AlertDescription(_) }
 
 macro_rules! descriptions {
     ($($constant:ident = $code:literal, $name:literal;)*) => {

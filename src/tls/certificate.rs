@@ -6,6 +6,7 @@
 use super::fingerprint::hex;
 use super::hello::printable;
 use super::interned::Interned;
+use crate::pack::packed;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -56,6 +57,8 @@ pub struct Certificate {
     /// The identifier of the key that signed it, in hex.
     pub authority_key_id: Option<String>,
 }
+
+packed! { shared Certificate }
 
 impl Certificate {
     /// Reads DER bytes.

@@ -1,10 +1,13 @@
 //! The numbers that every TLS record carries. They stay numbers: an unknown one is never an error.
 
+use crate::pack::packed;
 use std::fmt;
 
 /// A protocol version as it stands on the wire (RFC 8446, 4.2.1; RFC 5246, 6.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u16);
+
+packed! { struct Version(_) }
 
 impl Version {
     /// SSL 2.0.
@@ -54,6 +57,8 @@ impl fmt::Display for Version {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ContentType(pub u8);
 
+packed! { struct ContentType(_) }
+
 impl ContentType {
     /// ChangeCipherSpec.
     pub const CHANGE_CIPHER_SPEC: Self = Self(20);
@@ -83,6 +88,8 @@ impl fmt::Display for ContentType {
 /// What a handshake message is (RFC 8446, 4; RFC 5246, 7.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HandshakeType(pub u8);
+
+packed! { struct HandshakeType(_) }
 
 impl HandshakeType {
     /// HelloRequest: the server asks for a renegotiation (TLS 1.2).
@@ -156,6 +163,8 @@ impl fmt::Display for HandshakeType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NamedGroup(pub u16);
 
+packed! { struct NamedGroup(_) }
+
 impl NamedGroup {
     /// secp256r1, also called P-256.
     pub const SECP256R1: Self = Self(23);
@@ -200,6 +209,8 @@ impl fmt::Display for NamedGroup {
 /// How a signature is made (RFC 8446, 4.2.3; in TLS 1.2 a pair of hash and signature, RFC 5246, 7.4.1.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignatureScheme(pub u16);
+
+packed! { struct SignatureScheme(_) }
 
 impl fmt::Display for SignatureScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ use super::foreign::Foreign;
 use super::hello::{ClientHello, Grouped, ServerHello};
 use super::infer::Inference;
 use super::message::{CertificateRequest, Chain, ServerKeyExchange};
+use crate::pack::packed;
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,6 +122,18 @@ pub enum Event {
     },
 }
 
+packed! {
+    enum Event {
+        ClientHello(what), HelloRetryRequest(what), ServerHello(what), EncryptedExtensions { alpn }, Certificate(what),
+        ServerKeyExchange(what), CertificateRequest(what), ServerHelloDone, ClientKeyExchange { length },
+        CertificateVerify { scheme }, ChangeCipherSpec, Finished { length }, HelloRequest,
+        NewSessionTicket { lifetime, length }, CertificateStatus { length }, KeyUpdate { request }, EndOfEarlyData,
+        Handshake { kind, length }, Unread { kind, length, why }, EncryptedHandshake { length, is_finished },
+        ApplicationData { length }, Alert(what), EncryptedAlert { length }, Inferred(what), NotTls(what),
+        Garbage { bytes }, Resynchronised { skipped },
+    }
+}
+
 /// Why a message could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unread {
@@ -131,6 +144,8 @@ pub enum Unread {
     /// It is longer than what is kept.
     TooLong,
 }
+
+packed! { enum Unread { Malformed, Cut, TooLong } }
 
 impl Event {
     /// The report's name of this kind of event.

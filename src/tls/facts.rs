@@ -11,6 +11,7 @@ use super::record::PartialRecord;
 use super::suite::CipherSuite;
 use crate::evidence::Basis;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::sync::Arc;
 
@@ -85,6 +86,15 @@ pub struct Facts {
     pub malformed: u32,
 }
 
+packed! {
+    struct Facts {
+        client_hello, client_hello_began, client_hello_at, hello_retry, server_hello, server_hello_at, group, alpn,
+        resumed, certificates, certificate_request, certificate_requested, client_certificate, change_cipher_spec,
+        finished, server_flight_ended, client_flight_began, first_application, server_accepted, alerts, alerts_dropped,
+        last_alert, close_notify, not_tls, history, records, partial, decrypted, not_opened, resynchronised, malformed,
+    }
+}
+
 impl Facts {
     /// The version that was agreed on.
     #[must_use]
@@ -133,6 +143,8 @@ pub struct Mark {
     pub basis: Basis,
 }
 
+packed! { struct Mark { at, basis } }
+
 /// Whether an earlier session was resumed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Resumed {
@@ -148,6 +160,8 @@ pub enum Resumed {
     /// By a pre-shared key (RFC 8446, 2.2).
     ByPreSharedKey,
 }
+
+packed! { enum Resumed { Unknown, No, BySessionId, ByTicket, ByPreSharedKey } }
 
 impl Resumed {
     /// Whether a session was resumed; none: the capture does not tell.
@@ -174,6 +188,8 @@ pub enum ClientCertificate {
     /// It was sent.
     Sent,
 }
+
+packed! { enum ClientCertificate { Unknown, NotRequested, Missing, Sent } }
 
 impl ClientCertificate {
     /// The contract's word.
@@ -203,6 +219,8 @@ pub struct AlertSeen {
     pub basis: Basis,
 }
 
+packed! { struct AlertSeen { by, at, alert, encrypted, basis } }
+
 /// One side's records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Records {
@@ -218,6 +236,8 @@ pub struct Records {
     pub last: Option<Moment>,
 }
 
+packed! { struct Records { count, application, application_bytes, longest, last } }
+
 /// Both sides' certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PerSideChain {
@@ -226,6 +246,8 @@ pub struct PerSideChain {
     /// The server's.
     pub server: Option<Chain>,
 }
+
+packed! { struct PerSideChain { client, server } }
 
 impl PerSideChain {
     /// The chain of one side.

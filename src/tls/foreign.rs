@@ -1,5 +1,6 @@
 //! What a stream that is no TLS looks like by its first bytes. Nothing is parsed beyond the sign by which it is known.
 
+use crate::pack::packed;
 use std::fmt;
 
 /// How many bytes are looked at, at most.
@@ -23,6 +24,8 @@ pub enum Foreign {
     /// Something else.
     Unknown,
 }
+
+packed! { enum Foreign { Mqtt, HttpRequest, HttpResponse, Ssh, TextBanner, ProxyProtocol, Unknown } }
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

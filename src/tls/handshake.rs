@@ -4,6 +4,7 @@
 //! all of a message. A message that is longer than the limit is passed over and said to be. Nothing is parsed here.
 
 use super::codes::HandshakeType;
+use crate::pack::packed;
 use crate::stream::Moment;
 
 /// The length of a message's header: type and a length of three bytes.
@@ -46,6 +47,8 @@ pub(super) struct Joiner {
     /// The message in the buffer was given out; it is dropped at the next call.
     taken: bool,
 }
+
+packed! { struct Joiner { buffer, began, skipping, lost, taken } }
 
 impl Joiner {
     /// Takes the next message out of a record's body. `None`: all was used; what is left of it waits for the next record.

@@ -6,6 +6,7 @@ use super::bytes::{Reader, u16_list};
 use super::codes::{NamedGroup, Version, is_grease};
 use super::offer::{Offer, Offered, Offers};
 use super::suite::CipherSuite;
+use crate::pack::packed;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,9 @@ pub struct ClientHello {
     /// What it offers, as others with the same library and settings do.
     pub offer: Arc<Offer>,
 }
+
+packed! { struct ClientHello { length, random, session_id, server_name, session_ticket, offer } }
+packed! { once ClientHello }
 
 /// A session id: at most 32 bytes (RFC 5246, 7.4.1.2).
 pub type SessionId = SmallVec<[u8; 32]>;
@@ -165,6 +169,14 @@ pub struct ServerHello {
     /// The types of the extensions, in their order.
     pub extensions: SmallVec<[u16; 8]>,
 }
+
+packed! {
+    struct ServerHello {
+        length, version, random, is_retry, session_id, cipher, group, alpn, pre_shared_key, session_ticket,
+        extended_master_secret, encrypt_then_mac, extensions,
+    }
+}
+packed! { once ServerHello }
 
 impl ServerHello {
     /// Reads the body of a ServerHello.

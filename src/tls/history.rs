@@ -3,6 +3,7 @@
 
 use super::event::Event;
 use crate::net::Side;
+use crate::pack::packed;
 use std::fmt;
 
 /// Zeek stops there too.
@@ -14,6 +15,8 @@ const USUAL: usize = 24;
 /// `CsxkrnXGYIFift…`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(String);
+
+packed! { struct History(_) }
 
 impl History {
     /// The letters.

@@ -5,6 +5,7 @@ use super::bytes::Reader;
 use super::certificate::{Certificate, CertificateStore, distinguished_name_from_der};
 use super::codes::{NamedGroup, SignatureScheme, Version};
 use super::hello::{extension, next_extension, numbers, protocol_names};
+use crate::pack::{Pack, Packer, Unpacker, packed};
 use std::sync::Arc;
 use tls_parser::{TlsMessageHandshake, parse_tls_handshake_msg_certificate};
 
@@ -14,6 +15,21 @@ const MAX_AUTHORITIES: usize = 64;
 
 /// A side's certificates, its own first.
 pub type Chain = Arc<[Arc<Certificate>]>;
+
+impl Pack for Chain {
+    fn pack(&self, to: &mut Packer) {
+        to.once(self, |chain, to| {
+            chain.len().pack(to);
+            for certificate in chain {
+                to.handle(certificate);
+            }
+        });
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+        from.once(|from| (0..usize::unpack(from)?).map(|_| from.handle()).collect())
+    }
+}
 
 /// What the server accepts as the client's certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +42,8 @@ pub struct CertificateRequest {
     pub signature_schemes: Vec<SignatureScheme>,
 }
 
+packed! { shared CertificateRequest }
+
 /// The server's part of the key exchange (TLS 1.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerKeyExchange {
@@ -34,6 +52,8 @@ pub struct ServerKeyExchange {
     /// The length of the prime in bits, for DHE.
     pub prime_bits: Option<u32>,
 }
+
+packed! { struct ServerKeyExchange { group, prime_bits } }
 
 /// The chain in a Certificate message; empty where a side has none to give.
 pub(super) fn certificate(body: &[u8], version: Version, store: &mut CertificateStore) -> Option<Chain> {

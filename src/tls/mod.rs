@@ -50,6 +50,7 @@ pub use suite::CipherSuite;
 use crate::bytes;
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::{Chunk, Moment};
 use keylog::KeyLog;
 use record::RecordReader;
@@ -82,6 +83,8 @@ pub struct PlaintextLen {
     /// At most so many bytes.
     pub max: u32,
 }
+
+packed! { struct PlaintextLen { min, max } }
 
 /// What connections share while they are tracked.
 #[derive(Debug)]
@@ -116,6 +119,8 @@ pub struct Tracker {
     readers: [RecordReader; 2],
     session: Session,
 }
+
+packed! { struct Tracker { readers, session } }
 
 impl Tracker {
     /// A tracker for a new connection.

@@ -9,6 +9,7 @@ use super::fingerprint;
 use super::hello::{MAX_LIST, extension, next_extension, numbers, protocol_names, real};
 use super::interned::Interned;
 use super::suite::CipherSuite;
+use crate::pack::packed;
 use std::sync::Arc;
 
 /// How many offers are remembered: more than there are kinds of clients in most fleets.
@@ -57,6 +58,8 @@ pub struct Offer {
     /// The JA4 fingerprint; empty for a hello of SSL 2.0.
     pub ja4: String,
 }
+
+packed! { shared Offer }
 
 /// The fields of a hello that make an offer, as they stand in it.
 #[derive(Clone, Copy, Debug)]

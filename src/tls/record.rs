@@ -7,6 +7,7 @@
 use super::bytes::Window;
 use super::codes::{ContentType, Version};
 use super::foreign::{self, Foreign, Opening};
+use crate::pack::packed;
 use crate::stream::Moment;
 
 /// The length of a record's header, in bytes.
@@ -24,6 +25,8 @@ pub(super) struct Header {
     /// The length of the body, in bytes.
     pub(super) length: u16,
 }
+
+packed! { struct Header { content_type, version, length } }
 
 impl Header {
     fn parse([content_type, major, minor, high, low]: [u8; HEADER_LEN]) -> Option<Self> {
@@ -114,6 +117,8 @@ pub struct PartialRecord {
     pub began: Moment,
 }
 
+packed! { struct PartialRecord { content_type, length, received, began } }
+
 /// Reads the records of one direction. Call [`next`](Self::next) with each chunk until it is used up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RecordReader {
@@ -130,6 +135,8 @@ pub(super) struct RecordReader {
     skipped: u64,
 }
 
+packed! { struct RecordReader { state, header, body, began, version, skipped } }
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// Nothing was read yet: is this TLS at all?
@@ -145,6 +152,12 @@ enum State {
     Lost,
     /// No TLS.
     Stopped,
+}
+
+packed! {
+    enum State {
+        Start, Header, Body { header, remaining, wanted, damaged }, SslV2Hello { remaining }, Lost, Stopped,
+    }
 }
 
 impl RecordReader {

@@ -3,6 +3,7 @@
 //! A code from a hello comes in; its name, its parameters and the lengths of its records go out. Nothing here holds a key
 //! or reads a byte of traffic. Names and algorithms come from tls-parser's copy of the IANA registry; the lengths are ours.
 
+use crate::pack::packed;
 use std::fmt;
 
 use tls_parser::{TlsCipherAu, TlsCipherEnc, TlsCipherEncMode, TlsCipherKx, TlsCipherMac, TlsCipherSuite, TlsPRF};
@@ -12,6 +13,8 @@ use super::codes::Version;
 /// A cipher suite as it stands on the wire (RFC 8446, B.4; RFC 5246, A.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CipherSuite(pub u16);
+
+packed! { struct CipherSuite(_) }
 
 impl CipherSuite {
     /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746): a signal in a list of suites, no suite.
@@ -143,6 +146,8 @@ pub enum Kind {
     Null,
 }
 
+packed! { enum Kind { AeadGcm, AeadChaCha20Poly1305, AeadCcm, AeadCcm8, Cbc { block }, Stream, Null } }
+
 /// The algorithm that encrypts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cipher {
@@ -155,6 +160,8 @@ pub enum Cipher {
     /// One that is rare enough to know only its lengths: ARIA, Camellia, SEED, SM4, RC4, DES, 3DES, IDEA, RC2.
     Other,
 }
+
+packed! { enum Cipher { Null, Aes, ChaCha20, Other } }
 
 /// The hash in the MAC of a CBC, stream or null suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -170,6 +177,8 @@ pub enum Mac {
     /// HMAC-SHA-384.
     Sha384,
 }
+
+packed! { enum Mac { None, Md5, Sha1, Sha256, Sha384 } }
 
 impl Mac {
     /// The length of its output, and of its key, in bytes.
@@ -195,6 +204,8 @@ pub enum Hash {
     /// SM3 (RFC 8998).
     Sm3,
 }
+
+packed! { enum Hash { Sha256, Sha384, Sm3 } }
 
 impl Hash {
     /// The length of its output, in bytes.
@@ -228,6 +239,8 @@ pub enum KeyExchange {
     Other,
 }
 
+packed! { enum KeyExchange { Rsa, Dh, Dhe, Ecdh, Ecdhe, Psk, Tls13, Other } }
+
 /// How the server proves who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Authentication {
@@ -247,6 +260,8 @@ pub enum Authentication {
     Other,
 }
 
+packed! { enum Authentication { Anonymous, Rsa, Dss, Ecdsa, Psk, Tls13, Other } }
+
 /// What a suite is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Parameters {
@@ -265,6 +280,8 @@ pub struct Parameters {
     /// How the server proves who it is.
     pub authentication: Authentication,
 }
+
+packed! { struct Parameters { kind, cipher, key_len, mac, hash, key_exchange, authentication } }
 
 /// How long a plaintext can be, in bytes, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

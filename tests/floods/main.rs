@@ -382,6 +382,26 @@ fn a_million_idle() {
     soak(Flood::Idle, 1_000_000);
 }
 
+/// A daemon that is given the memory keeps all of them.
+#[test]
+#[ignore = "minutes: make soak"]
+fn a_million_idle_take_1200_mib() {
+    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let flow = flow::Limits { connections: 1 << 21, bytes: 1200 << 20, ..flow::Limits::default() };
+    let mut analyzer = Analyzer::new(Config { flow, ..Config::default() });
+    let mut watch = Watch::start();
+    mixed(Flood::Idle, 1_000_000, |frame| {
+        analyzer.push(frame);
+        while analyzer.poll().is_some() || analyzer.poll_arrival().is_some() {}
+    });
+    let (memory, time) = watch.stop();
+    println!("{} MiB, {time:?}, {:?}", memory / MIB, analyzer.sleepers());
+    let counts = analyzer.stats().table;
+    assert_eq!(counts.evicted_established + counts.evicted_unestablished, 0, "all are kept");
+    assert!(analyzer.connections() >= 1_000_000, "{} connections", analyzer.connections());
+    assert!(memory <= 1200 * MIB, "{} MiB", memory / MIB);
+}
+
 #[test]
 #[ignore = "minutes: make soak"]
 fn a_hundred_gigabytes() {

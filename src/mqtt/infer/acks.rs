@@ -5,6 +5,7 @@
 
 use crate::mqtt::codes::PacketType;
 use crate::net::Side;
+use crate::pack::packed;
 use smallvec::SmallVec;
 
 /// The longest run that is explained.
@@ -55,12 +56,16 @@ pub(super) struct Open {
     down_half: Half,
 }
 
+packed! { struct Open { up, down, up_half, down_half } }
+
 /// Exchanges of QoS 2 that are half done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Half {
     received: u32,
     released: u32,
 }
+
+packed! { struct Half { received, released } }
 
 impl Open {
     /// The messages that came in front of a record.

@@ -6,6 +6,7 @@ use crate::evidence::Confidence::{Likely, Possible};
 use crate::mqtt::Sink;
 use crate::mqtt::codes::Version;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -68,6 +69,13 @@ pub(super) struct Exchange {
     pub(super) server_closed: bool,
 }
 
+packed! {
+    struct Exchange {
+        version, latency, reaction, held, run, open, new_down, is_guess, twos, pair, last_push, subscribes, sizes,
+        previous, last_word, server_closed,
+    }
+}
+
 /// A record that waits for its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
@@ -76,6 +84,8 @@ pub(super) struct Held {
     pub(super) doubtful: bool,
 }
 
+packed! { struct Held { record, doubtful } }
+
 /// A record of the length of an acknowledgement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
@@ -83,6 +93,8 @@ pub(super) struct Waiting {
     /// Messages of the server since the one before it.
     pub(super) new_down: u32,
 }
+
+packed! { struct Waiting { record, new_down } }
 
 /// A record of two bytes.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +105,8 @@ pub(super) struct Two {
     /// For so long nobody had spoken.
     pub(super) silence: Duration,
 }
+
+packed! { struct Two { record, is_ping, silence } }
 
 impl Exchange {
     /// The server accepted, and took so long for that.

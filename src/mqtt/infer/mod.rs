@@ -23,6 +23,7 @@ use super::session::Entry;
 use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::Moment;
 use exchange::Exchange;
 
@@ -34,6 +35,8 @@ pub struct PlaintextLen {
     /// At most so many bytes.
     pub max: u32,
 }
+
+packed! { struct PlaintextLen { min, max } }
 
 impl PlaintextLen {
     /// Whether it can be `len` bytes.
@@ -76,6 +79,8 @@ struct Record {
     at: Moment,
 }
 
+packed! { struct Record { by, len, began, at } }
+
 /// Reads the records of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Inferrer {
@@ -87,6 +92,8 @@ pub(super) struct Inferrer {
     alerts_visible: bool,
 }
 
+packed! { struct Inferrer { phase, exchange, has_gap, alerts_visible } }
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
     /// The client has not spoken.
@@ -96,6 +103,8 @@ enum Phase {
     Connecting,
     Connected,
 }
+
+packed! { enum Phase { Begin, Connecting, Connected } }
 
 impl Inferrer {
     pub(super) fn alerts_are_visible(&mut self) {

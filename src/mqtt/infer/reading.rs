@@ -3,6 +3,7 @@
 use super::PlaintextLen;
 use crate::evidence::Confidence;
 use crate::mqtt::codes::PacketType;
+use crate::pack::{Pack, Packer, Unpacker, packed};
 use std::fmt;
 
 /// What an encrypted record is taken for.
@@ -37,6 +38,13 @@ pub enum Reading {
     Disconnect,
 }
 
+packed! {
+    enum Reading {
+        Connect, Connack, Publish, AcknowledgedPublish, Ack(what), Subscribe, Suback { filters }, Unsubscribe, Unsuback,
+        Pingreq, Pingresp, Disconnect,
+    }
+}
+
 impl Reading {
     /// The packet.
     #[must_use]
@@ -68,6 +76,56 @@ pub struct Inference {
     pub confidence: Confidence,
     /// What else it could be; empty where nothing else explains it.
     pub or: &'static str,
+}
+
+/// All that [`Inference::or`] may be, so that it can be packed as its place here; a connection with another one does not sleep.
+const ALTERNATIVES: &[&str] = &[
+    "",
+    "DISCONNECT",
+    "DISCONNECT with its reason",
+    "DISCONNECT, and the server's close_notify",
+    "DISCONNECT, or close_notify",
+    "PINGREQ and DISCONNECT in one record",
+    "PUBACK",
+    "PUBACK with its reason, or UNSUBACK",
+    "PUBLISH",
+    "PUBLISH of QoS 1",
+    "PUBLISH, and one next to it is the SUBSCRIBE",
+    "SUBACK and a message in one record",
+    "SUBACK, UNSUBACK or PUBREC",
+    "SUBSCRIBE or UNSUBSCRIBE",
+    "a message, or several acknowledgements in one record",
+    "a small message, and its acknowledgement",
+    "a small message, or PINGREQ",
+    "a ticket of TLS, or several packets in one record",
+    "an acknowledgement",
+    "an answer to what was sent early may be in the same record",
+    "close_notify alone, or PINGREQ",
+    "several acknowledgements in one record",
+    super::run::OR_ACK_OF_QOS_2,
+    super::exchange::OR_SUBSCRIBE,
+];
+
+impl Pack for Inference {
+    fn pack(&self, to: &mut Packer) {
+        let Self { reading, len, confidence, or } = self;
+        reading.pack(to);
+        len.pack(to);
+        confidence.pack(to);
+        match ALTERNATIVES.iter().position(|known| known == or) {
+            Some(place) => place.pack(to),
+            None => to.refuse(),
+        }
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
+        Some(Self {
+            reading: Pack::unpack(from)?,
+            len: Pack::unpack(from)?,
+            confidence: Pack::unpack(from)?,
+            or: ALTERNATIVES.get(usize::unpack(from)?)?,
+        })
+    }
 }
 
 impl Inference {

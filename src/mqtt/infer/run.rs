@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A side goes on with QoS 2 at once: after a round trip and so long, whoever has not will not.
 const REACTION: Duration = Duration::from_millis(20);
 
-const OR_ACK_OF_QOS_2: &str = "another step of QoS 1 or 2";
+pub(super) const OR_ACK_OF_QOS_2: &str = "another step of QoS 1 or 2";
 
 impl Exchange {
     /// The acknowledgements that are old enough are told: what belongs to them has come.

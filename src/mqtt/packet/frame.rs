@@ -4,6 +4,7 @@
 use super::Malformed;
 use crate::bytes::Reader;
 use crate::mqtt::codes::{PacketType, QoS, Version};
+use crate::pack::packed;
 use crate::stream::Moment;
 
 /// One packet, as far as it was kept.
@@ -57,12 +58,16 @@ pub(in crate::mqtt) struct Framer {
     began: Option<Moment>,
 }
 
+packed! { struct Framer { header, header_filled, open, body, began } }
+
 #[derive(Clone, Copy, Debug)]
 struct Open {
     header: Header,
     /// How many bytes of the body have come.
     came: u32,
 }
+
+packed! { struct Open { header, came } }
 
 impl Framer {
     /// The next packet that ends in `data`, which is moved behind it. None: all was taken, more is needed.
@@ -156,6 +161,8 @@ pub(in crate::mqtt) struct Header {
     /// The length of the header itself, in bytes.
     pub(in crate::mqtt) size: u8,
 }
+
+packed! { struct Header { first, length, size } }
 
 impl Header {
     /// The first byte and the longest remaining length.

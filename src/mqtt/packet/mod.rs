@@ -18,6 +18,7 @@ pub(super) use decode::{decode, incomplete};
 pub use properties::Properties;
 
 use super::codes::{ConnackCode, PacketType, QoS, ReasonCode, Version};
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::fmt;
 use std::sync::Arc;
@@ -53,6 +54,13 @@ pub enum Packet {
     Disconnect(Disconnect),
     /// AUTH.
     Auth(Auth),
+}
+
+packed! {
+    enum Packet {
+        Connect(what), Connack(what), Publish(what), Ack(what), Subscribe(what), Answer(what), Unsubscribe(what),
+        Pingreq, Pingresp, Disconnect(what), Auth(what),
+    }
 }
 
 impl Packet {
@@ -98,6 +106,13 @@ pub struct Connect {
     pub properties: Properties,
 }
 
+packed! {
+    struct Connect {
+        version, is_bridge, clean_start, keep_alive, client_id, will, username, has_password, properties,
+    }
+}
+packed! { once Connect }
+
 /// The will of a client (MQTT 5.0, 3.1.2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Will {
@@ -111,6 +126,8 @@ pub struct Will {
     pub retain: bool,
 }
 
+packed! { struct Will { topic, payload_length, qos, retain } }
+
 /// The server's answer to CONNECT (MQTT 5.0, 3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connack {
@@ -121,6 +138,9 @@ pub struct Connack {
     /// The properties of 5.0.
     pub properties: Properties,
 }
+
+packed! { struct Connack { session_present, code, properties } }
+packed! { once Connack }
 
 /// A message (MQTT 5.0, 3.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +163,8 @@ pub struct Publish {
     pub preview: Option<Box<[u8]>>,
 }
 
+packed! { struct Publish { topic, topic_alias, qos, dup, retain, packet_id, payload_length, preview } }
+
 /// PUBACK, PUBREC, PUBREL or PUBCOMP (MQTT 5.0, 3.4 to 3.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {
@@ -156,6 +178,8 @@ pub struct Ack {
     pub reason_string: Option<Box<str>>,
 }
 
+packed! { struct Ack { kind, packet_id, reason, reason_string } }
+
 /// The client asks for messages (MQTT 5.0, 3.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribe {
@@ -164,6 +188,9 @@ pub struct Subscribe {
     /// The filters, with the highest QoS that the client wants.
     pub filters: Vec<(Box<str>, QoS)>,
 }
+
+packed! { struct Subscribe { packet_id, filters } }
+packed! { once Subscribe }
 
 /// SUBACK or UNSUBACK (MQTT 5.0, 3.9 and 3.11).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +203,8 @@ pub struct Answer {
     pub codes: Box<[ReasonCode]>,
 }
 
+packed! { struct Answer { kind, packet_id, codes } }
+
 /// The client wants no more messages (MQTT 5.0, 3.10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsubscribe {
@@ -184,6 +213,9 @@ pub struct Unsubscribe {
     /// The filters.
     pub filters: Vec<Box<str>>,
 }
+
+packed! { struct Unsubscribe { packet_id, filters } }
+packed! { once Unsubscribe }
 
 /// The end of the session (MQTT 5.0, 3.14).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -196,6 +228,8 @@ pub struct Disconnect {
     pub server_reference: Option<Box<str>>,
 }
 
+packed! { struct Disconnect { reason, reason_string, server_reference } }
+
 /// A step of an authentication (MQTT 5.0, 3.15).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
@@ -204,6 +238,8 @@ pub struct Auth {
     /// How.
     pub method: Option<Box<str>>,
 }
+
+packed! { struct Auth { reason, method } }
 
 /// A packet that had begun when its side ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,6 +255,8 @@ pub struct Incomplete {
     /// The topic of a PUBLISH.
     pub topic: Option<Box<str>>,
 }
+
+packed! { struct Incomplete { kind, length, came, began, topic } }
 
 /// Why bytes are not the packet that they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,6 +277,12 @@ pub enum Malformed {
     Fields(PacketType),
     /// HTTP stands where a CONNECT should: a browser, or MQTT over WebSocket.
     Http,
+}
+
+packed! {
+    enum Malformed {
+        RemainingLength, ReservedType, ReservedFlags, ReservedQoS, PacketIdZero, ProtocolName, Fields(what), Http,
+    }
 }
 
 impl Malformed {

@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::bytes::Reader;
+use crate::pack::packed;
 
 /// The properties that tell something of the connection. None: not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,13 @@ pub struct Properties {
     pub authentication_method: Option<Box<str>>,
     /// After how many seconds a message is not worth delivering.
     pub message_expiry: Option<u32>,
+}
+
+packed! {
+    struct Properties {
+        session_expiry, receive_maximum, maximum_packet_size, topic_alias_maximum, maximum_qos, server_keep_alive,
+        assigned_client_id, reason_string, server_reference, topic_alias, authentication_method, message_expiry,
+    }
 }
 
 impl Properties {

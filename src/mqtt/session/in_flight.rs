@@ -1,6 +1,7 @@
 //! What one side asked and the peer has not answered yet, by packet identifier (MQTT 5.0, 2.2.1 and 4.3).
 
 use crate::mqtt::codes::PacketType;
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ pub struct InFlight {
     open: BTreeMap<u16, Exchange>,
     forgotten: u64,
 }
+
+packed! { struct InFlight { open, forgotten } }
 
 /// An exchange that has begun and not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct Exchange {
     /// Whether it was sent again.
     pub repeated: bool,
 }
+
+packed! { struct Exchange { asked, since, awaits, repeated } }
 
 impl InFlight {
     /// The open exchanges by identifier.

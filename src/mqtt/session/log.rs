@@ -3,6 +3,7 @@
 
 use crate::mqtt::PlaintextLen;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Entry {
     pub at: Moment,
 }
 
+packed! { struct Entry { by, len, began, at } }
+
 /// What was said.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -38,6 +41,8 @@ pub struct Log {
     longest_silence: Duration,
 }
 
+packed! { struct Log { first, last, totals, burst, client_first, answers, longest_silence } }
+
 /// One side's sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Total {
@@ -49,6 +54,8 @@ pub struct Total {
     pub last: Option<Entry>,
 }
 
+packed! { struct Total { count, bytes, last } }
+
 /// What the client said since the server's last word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Burst {
@@ -59,6 +66,8 @@ pub struct Burst {
     /// The first one's moment.
     pub began: Option<Moment>,
 }
+
+packed! { struct Burst { count, bytes, began } }
 
 impl Log {
     /// The first entries, 64 at most.

@@ -18,6 +18,7 @@ use super::facts::{Facts, Mark};
 use super::packet::{Ack, Packet, Publish};
 use crate::evidence::Basis;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     aliases: PerSide<BTreeMap<u16, Arc<str>>>,
 }
+
+packed! { struct Session { facts, aliases } }
 
 impl Session {
     /// A packet of `side` is complete. What it violates, if anything.

@@ -1,6 +1,7 @@
 //! Durations of which a few numbers are wanted: exact up to a bound, then every second, fourth, … one is kept. The same
 //! durations always give the same numbers.
 
+use crate::pack::packed;
 use std::time::Duration;
 
 /// The most durations that are kept.
@@ -16,6 +17,8 @@ pub struct Samples {
     min: Option<Duration>,
     max: Option<Duration>,
 }
+
+packed! { struct Samples { kept, thinned, count, min, max } }
 
 impl Samples {
     /// How many there were.

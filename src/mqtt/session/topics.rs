@@ -1,5 +1,6 @@
 //! The topics of a connection: how many messages and bytes each had. The first ones are told apart, the others together.
 
+use crate::pack::packed;
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -12,12 +13,16 @@ pub struct Volume {
     pub bytes: u64,
 }
 
+packed! { struct Volume { packets, bytes } }
+
 /// The topics of a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
     by_name: HashMap<Arc<str>, Volume>,
     others: Volume,
 }
+
+packed! { struct Topics { by_name, others } }
 
 impl Topics {
     /// The topics with the most packets first, `most` of them; equal ones by name.

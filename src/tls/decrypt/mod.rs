@@ -21,6 +21,7 @@ use super::codes::{ContentType, Version};
 use super::keylog::{MASTER_SECRET_LEN, Secrets};
 use super::suite::CipherSuite;
 use crate::net::Side;
+use crate::pack::{Pack, Packer, Unpacker};
 
 /// The longest body that a record may have: TLSCiphertext.fragment of TLS 1.2 and before (RFC 5246, 6.2.3).
 pub const MAX_BODY: usize = (1 << 14) + 2048;
@@ -39,6 +40,17 @@ pub const MAX_BODY: usize = (1 << 14) + 2048;
 ///
 /// Either: [`lost_records`](Self::lost_records) after a gap. Calls that belong to the other version do nothing.
 pub struct Decryptor(Inner);
+
+/// A key stays where it is: who can be read does not sleep.
+impl Pack for Decryptor {
+    fn pack(&self, to: &mut Packer) {
+        to.refuse();
+    }
+
+    fn unpack(_: &mut Unpacker<'_>) -> Option<Self> {
+        None
+    }
+}
 
 enum Inner {
     Tls12(Box<tls12::Tls12>),

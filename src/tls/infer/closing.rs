@@ -4,6 +4,7 @@
 use super::{ALERT_LEN, Sealed};
 use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 
 /// A last record of two bytes.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub(in super::super) struct Closing {
     tails: PerSide<Tail>,
 }
 
+packed! { struct Closing { tails } }
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Tail {
     /// The last record, if it has the length of an alert.
@@ -35,6 +38,8 @@ struct Tail {
     after_close: bool,
     closed: bool,
 }
+
+packed! { struct Tail { last, run, answered, in_answer_to, after_close, closed } }
 
 impl Closing {
     /// A record of application data, by its looks.

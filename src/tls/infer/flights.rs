@@ -6,6 +6,7 @@
 use super::{ALERT_LEN, Judged, Reading, Sealed};
 use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use smallvec::{SmallVec, smallvec};
 
 /// The most records of a flight that are held.
@@ -48,6 +49,8 @@ pub(in super::super) struct Flights {
     padding: PerSide<u32>,
 }
 
+packed! { struct Flights { hash_len, resumed, stages, held, client_spoke, spoke_early, ticket, requested, padding } }
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// Data before the handshake is accepted and has not ended (client only).
@@ -60,6 +63,8 @@ enum Stage {
     /// Only application data is left.
     Settled,
 }
+
+packed! { enum Stage { Early, Flight, After, Settled } }
 
 impl Flights {
     /// A handshake whose ServerHello was just seen; `early`: the client offered data before it.

@@ -14,6 +14,7 @@ use super::PlaintextLen;
 use super::hello::Grouped;
 use crate::evidence::Confidence;
 use crate::net::Side;
+use crate::pack::packed;
 use crate::stream::Moment;
 use std::fmt;
 
@@ -44,6 +45,13 @@ pub enum Reading {
     NewSessionTicket,
     /// An alert.
     Alert,
+}
+
+packed! {
+    enum Reading {
+        EncryptedExtensions, CertificateRequest, Certificate, NoCertificate, NoCertificateAndFinished,
+        CertificateVerify, Finished, FlightEnd, Handshake, EndOfEarlyData, NewSessionTicket, Alert,
+    }
 }
 
 impl Reading {
@@ -92,6 +100,8 @@ pub struct Inference {
     pub confidence: Confidence,
 }
 
+packed! { struct Inference { reading, length, confidence } }
+
 /// `empty Certificate, by its length of 25 bytes`.
 impl fmt::Display for Inference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,6 +132,8 @@ pub(super) struct Sealed {
     pub(super) began: Moment,
     pub(super) ended: Moment,
 }
+
+packed! { struct Sealed { by, length, content, plaintext, began, ended } }
 
 impl Sealed {
     /// The same record, of which so many bytes are known to be padding (RFC 8446, 5.4).

@@ -3,6 +3,7 @@
 //! come in and go out; no content is looked at.
 
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use crate::tls::infer::Sealed;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(super) struct Cuts {
     sides: PerSide<Cut>,
 }
 
+packed! { struct Cuts { sides } }
+
 #[derive(Debug, Default)]
 struct Cut {
     /// The length at which messages are cut.
@@ -23,6 +26,8 @@ struct Cut {
     /// What was cut off so far, while the rest is missing.
     open: Option<Sealed>,
 }
+
+packed! { struct Cut { at, open } }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
@@ -34,6 +39,8 @@ enum At {
     /// Here and there: it says nothing about later records.
     Anywhere,
 }
+
+packed! { enum At { Unknown, Length(what), Anywhere } }
 
 impl Cuts {
     /// A record of so many bytes ended within a message of the handshake.

@@ -14,6 +14,7 @@ use super::suite::Parameters;
 use super::{Context, Sink};
 use crate::evidence::{Basis, Confidence, Seen};
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::stream::Moment;
 use cuts::Cuts;
 use renegotiation::Renegotiation;
@@ -55,6 +56,13 @@ pub(super) struct Session {
     closed: PerSide<Option<Moment>>,
     /// Whether the client's part of a key exchange was seen, which TLS 1.3 does not have.
     client_key_exchange: bool,
+}
+
+packed! {
+    struct Session {
+        facts, max_message, joiners, sealed, suite, incomplete, decryptor, renegotiation, secrets_known,
+        secret_attempts, flights, padding, cuts, closing, closed, client_key_exchange,
+    }
 }
 
 impl Session {

@@ -5,6 +5,7 @@
 use super::Session;
 use super::opened::decryptor;
 use crate::net::{PerSide, Side};
+use crate::pack::packed;
 use crate::tls::decrypt::Decryptor;
 use crate::tls::hello::{ClientHello, ServerHello};
 use crate::tls::keylog::KeyLog;
@@ -19,6 +20,8 @@ pub(super) struct Renegotiation {
     /// Who has taken to the new keys.
     taken: PerSide<bool>,
 }
+
+packed! { struct Renegotiation { client_hello, decryptor, taken } }
 
 impl Session {
     /// A ClientHello came within a session.

@@ -1,0 +1,121 @@
+//! Connections that sleep are told as if they had been awake: every recording, with sleep between all its frames and without.
+
+mod captures;
+
+use iotcap::analyzer::{Analyzer, Config};
+use iotcap::connection::Settings;
+use iotcap::decode::Interest;
+use iotcap::diagnosis::{CaptureState, Thresholds, diagnose};
+use iotcap::flow::Limits;
+use iotcap::report::build;
+use iotcap::source::{self, Source};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is told of a capture.
+#[derive(Default)]
+struct Told {
+    /// As JSON, in the order in which they were told.
+    connections: Vec<String>,
+    /// The most that slept at once.
+    slept: usize,
+    /// Those that could not be woken.
+    lost: u64,
+    opened: u64,
+    /// Those that went to make room.
+    gave_way: u64,
+}
+
+/// Sleeps as soon as the capture's time moves on.
+const SLEEPY: Limits = Limits { quiet: Duration::ZERO, ..LIMITS };
+/// Never sleeps.
+const SLEEPLESS: Limits = Limits { quiet: Duration::from_hours(24 * 365), ..LIMITS };
+const LIMITS: Limits = Limits {
+    connections: 1 << 16,
+    bytes: usize::MAX,
+    quiet: Duration::ZERO,
+    awake: usize::MAX,
+    unestablished_idle: Duration::from_secs(130),
+    established_idle: Duration::from_hours(1),
+    closed_linger: Duration::from_secs(5),
+    remembered: 1 << 16,
+};
+
+fn told(capture: &Path, flow: Limits) -> Told {
+    let interest = Interest { ports: Vec::new(), ipv6: true, dns: true };
+    let connection = Settings { any_port: true, ..Settings::default() };
+    let mut analyzer = Analyzer::new(Config { interest, flow, connection, ..Config::default() });
+    let mut told = Told::default();
+    let Ok(mut source) = source::open(&[capture.to_owned()]) else { return told };
+    let thresholds = Thresholds::default();
+    let mut take = |analyzer: &mut Analyzer| {
+        while let Some(record) = analyzer.poll() {
+            let verdict = diagnose(&record, CaptureState::default(), &thresholds);
+            let connection = build::connection(&record, &verdict);
+            told.connections.push(serde_json::to_string(&connection).expect("JSON"));
+        }
+        told.slept = told.slept.max(analyzer.sleepers().asleep);
+    };
+    while let Some(frame) = source.next_frame() {
+        analyzer.advance(frame.at);
+        take(&mut analyzer);
+        analyzer.push(&frame);
+    }
+    analyzer.finish();
+    take(&mut analyzer);
+    let counts = analyzer.stats().table;
+    told.lost = counts.lost;
+    told.gave_way = counts.evicted_established + counts.evicted_unestablished;
+    told.opened = analyzer.opened();
+    told
+}
+
+#[track_caller]
+fn tells_the_same(capture: &Path) -> Told {
+    let (awake, asleep) = (told(capture, SLEEPLESS), told(capture, SLEEPY));
+    assert_eq!(awake.slept, 0, "{}", capture.display());
+    assert_eq!(asleep.lost, 0, "{}", capture.display());
+    assert_eq!(awake.connections, asleep.connections, "{}", capture.display());
+    assert_eq!(asleep.connections.len() as u64, asleep.opened, "{}", capture.display());
+    asleep
+}
+
+#[test]
+fn every_recording_tells_the_same_with_sleep() {
+    let mut slept = 0;
+    let recordings: Vec<PathBuf> =
+        captures::recorded_fixtures().into_iter().map(|folder| folder.join("capture.pcapng")).collect();
+    for recording in &recordings {
+        let told = tells_the_same(recording);
+        assert!(told.opened > 0, "{}", recording.display());
+        slept += usize::from(told.slept > 0);
+        println!("{}: {} of {} connections slept at once", recording.display(), told.slept, told.opened);
+    }
+    assert!(slept * 10 >= recordings.len() * 9, "connections slept in but {slept} of {}", recordings.len());
+}
+
+#[test]
+fn a_table_that_is_short_of_room_tells_the_same() {
+    for recording in captures::recorded_fixtures() {
+        let recording = recording.join("capture.pcapng");
+        let (awake, pressed) = (told(&recording, SLEEPLESS), told(&recording, Limits { awake: 1, ..SLEEPLESS }));
+        assert_eq!(awake.connections, pressed.connections, "{}", recording.display());
+    }
+}
+
+#[test]
+fn what_gives_way_to_the_budget_is_told_and_counted() {
+    let mut gave_way = 0;
+    for recording in captures::recorded_fixtures() {
+        let told = told(&recording.join("capture.pcapng"), Limits { bytes: 0, ..SLEEPLESS });
+        assert_eq!(told.connections.len() as u64, told.opened, "{}", recording.display());
+        gave_way += told.gave_way;
+    }
+    assert!(gave_way > 0, "no recording has two connections at once");
+}
+
+#[test]
+fn every_public_capture_tells_the_same_with_sleep() {
+    let opened: u64 = captures::corpus().into_iter().flatten().map(|capture| tells_the_same(&capture).opened).sum();
+    println!("{opened} connections");
+}
