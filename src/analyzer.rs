@@ -447,6 +447,10 @@ impl Core {
 
 /// Takes out what has just happened on a connection that is followed.
 fn note_fresh(happened: &mut VecDeque<Happening>, connection: &mut Connection) {
+    let fresh = connection.take_fresh();
+    if fresh.is_empty() {
+        return;
+    }
     let (endpoints, start) = (connection.endpoints(), connection.first().at);
-    happened.extend(connection.take_fresh().into_iter().map(|event| Happening { endpoints, start, event }));
+    happened.extend(fresh.into_iter().map(|event| Happening { endpoints, start, event }));
 }

@@ -42,6 +42,7 @@ const EDGES: &[&str] = &[
     "privileges",
     "progress",
     "interfaces",
+    "otlp",
     "commands",
     "run",
     "live",

@@ -2,6 +2,7 @@
 //! ends it.
 
 use super::clock;
+use super::collector::{self, Collector};
 use super::config::{DaemonConfig, EvidenceConfig, Listen};
 use super::engine::{Engine, EvidenceOf, Tuning};
 use super::evidence::{self, MemoryLimits};
@@ -21,7 +22,7 @@ use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
 use crate::flow;
-use crate::privileges::{self, Account, Keep, Paths};
+use crate::privileges::{self, Account, Keep};
 use crate::source::bpf::{FilterProgram, kernel_filter};
 use crate::source::live::{LiveCapture, Options};
 use anyhow::{Context, Result, bail};
@@ -101,6 +102,7 @@ struct Opened {
     socket: Option<Bound>,
     access: Access,
     memory: Option<File>,
+    collector: Option<Collector>,
 }
 
 impl Opened {
@@ -114,7 +116,8 @@ impl Opened {
         let listen = config.http.address().map_err(anyhow::Error::msg)?;
         let socket = http::bind(&listen).with_context(|| format!("cannot listen on {}", config.http.listen))?;
         let access = access(config, &listen)?;
-        Ok(Self { capture, socket, access, memory: File::open("/proc/self/statm").ok() })
+        let collector = Collector::open(&config.otlp)?;
+        Ok(Self { capture, socket, access, memory: File::open("/proc/self/statm").ok(), collector })
     }
 }
 
@@ -150,14 +153,15 @@ fn leave_root(given: &Given, config: &DaemonConfig) -> Result<String> {
         privileges::leave_root(account, Keep::NetRaw)?;
     }
     let parent = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-    let mut paths = Paths { read: parent(&given.config).into_iter().collect(), write: Vec::new() };
+    let mut reach = collector::reach(&config.otlp)?;
+    reach.read.extend(parent(&given.config));
     if has_evidence(&config.evidence) {
-        paths.write.push(folder.clone());
+        reach.write.push(folder.clone());
     }
     if let Ok(Listen::Unix(path)) = config.http.address() {
-        paths.write.extend(parent(&path));
+        reach.write.extend(parent(&path));
     }
-    let sealed = privileges::seal_but_for(Keep::NetRaw, &paths)?;
+    let sealed = privileges::seal_but_for(Keep::NetRaw, &reach)?;
     Ok(match account {
         Some(account) => format!("running as {}, {sealed}", account.name),
         None => sealed.to_string(),
@@ -197,7 +201,7 @@ impl<'a> Daemon<'a> {
     /// Starts the threads. To be called inside the runtime.
     fn start(given: &'a Given, config: ConfigFile, opened: Opened, log: Log) -> Result<Self> {
         let daemon = &config.daemon;
-        let Opened { capture, socket, access, memory } = opened;
+        let Opened { capture, socket, access, memory, collector } = opened;
         let listen = |kind| signal(kind).context("signals cannot be heard");
         let hangup = listen(SignalKind::hangup())?;
         let ending = [listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?];
@@ -218,11 +222,13 @@ impl<'a> Daemon<'a> {
             None
         };
         let healthy = teller::healthy(&daemon.log);
+        let tally = collector.as_ref().map(Collector::tally);
         let teller = Teller {
             recent: Arc::clone(&recent),
             gathered: Arc::clone(&gathered),
             events: events.clone(),
             evidence: evidence.clone(),
+            collector,
             healthy: Arc::clone(&healthy),
         };
         let (teller, thread) = teller.start().context("no thread to tell connections in")?;
@@ -239,8 +245,16 @@ impl<'a> Daemon<'a> {
         threads.insert(0, thread);
         if let Some(socket) = socket {
             let memory = memory.map(|file| Arc::new(Mutex::new(file)));
-            let shared =
-                Shared { health: Arc::clone(&health), metrics, recent, gathered, events, log: log.clone(), memory };
+            let shared = Shared {
+                health: Arc::clone(&health),
+                metrics,
+                recent,
+                gathered,
+                events,
+                log: log.clone(),
+                memory,
+                tally,
+            };
             let clients = daemon.http.clients;
             tokio::spawn(async move {
                 if let Err(error) = http::serve(socket, clients, access, shared).await {

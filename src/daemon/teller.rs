@@ -1,6 +1,7 @@
 //! The thread that tells finished connections: a log line each and one a finding, the API's copy, an event for those who listen,
 //! and the frames of the bad ones to the evidence. It is as slow as its readers let it be; the analysis never waits for it.
 
+use super::collector::Collector;
 use super::config::LogConfig;
 use super::engine::Finished;
 use super::evidence::{Evidence, Writer};
@@ -29,6 +30,7 @@ pub(super) struct Teller {
     pub(super) gathered: Arc<Mutex<Gathered>>,
     pub(super) events: Events,
     pub(super) evidence: Option<Writer>,
+    pub(super) collector: Option<Collector>,
     /// Whether healthy connections get a line in the log.
     pub(super) healthy: Arc<AtomicBool>,
 }
@@ -76,7 +78,7 @@ impl Line {
 
 impl Teller {
     /// Starts the thread.
-    pub(super) fn start(self) -> io::Result<(Line, JoinHandle<()>)> {
+    pub(super) fn start(mut self) -> io::Result<(Line, JoinHandle<()>)> {
         let (to, work) = sync_channel(WAITING);
         let line = Line { to, waiting: Arc::default() };
         let waiting = Arc::clone(&line.waiting);
@@ -94,7 +96,7 @@ impl Teller {
         Ok((line, Builder::new().name("teller".to_owned()).spawn(run)?))
     }
 
-    fn tell(&self, Finished { record, verdict, frames }: Finished) {
+    fn tell(&mut self, Finished { record, verdict, frames }: Finished) {
         let connection = build::connection(&record, &verdict);
         if is_worth_a_line(&connection) || self.healthy.load(Ordering::Relaxed) {
             log(&connection);
@@ -106,6 +108,9 @@ impl Teller {
                 .map(|judged| judged.finding.proof.iter().map(|moment| moment.frame).collect())
                 .collect();
             evidence.write(Evidence::new(&connection, record.first.at, &proof, frames));
+        }
+        if let Some(collector) = &mut self.collector {
+            collector.tell(&connection);
         }
         self.events.tell(&connection);
         match serde_json::to_string(&connection) {

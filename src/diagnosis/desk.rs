@@ -13,6 +13,7 @@ use super::{CaptureState, Case, Draft, Judged, Thresholds, Verdict};
 use crate::connection::{Arrival, Record};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Desk {
     thresholds: Thresholds,
     waiting: VecDeque<(Timestamp, Draft)>,
     arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
+    /// The ordinals of their connections: each is told when it is accepted, and again when it is over.
+    arrived: HashSet<u64, foldhash::fast::RandomState>,
     groups: Groups,
     now: Option<Timestamp>,
     is_finished: bool,
@@ -75,22 +78,24 @@ impl Desk {
 
     /// A server has accepted a client.
     pub fn arrived(&mut self, arrival: Arrival) {
+        if !self.arrived.insert(arrival.ordinal) {
+            return;
+        }
         let server = arrival.endpoints.server;
         if self.arrivals.len() >= MAX_SERVERS
             && !self.arrivals.contains_key(&server)
             && let Some((_, forgotten)) = self.arrivals.pop_first()
         {
-            self.counts.forgotten_arrivals += forgotten.len() as u64;
+            for arrival in &forgotten {
+                self.forget(arrival);
+            }
         }
         let arrivals = self.arrivals.entry(server).or_default();
-        if arrivals.iter().any(|known| known.ordinal == arrival.ordinal) {
-            return;
-        }
-        if arrivals.len() == MAX_ARRIVALS {
-            arrivals.pop_front();
-            self.counts.forgotten_arrivals += 1;
-        }
+        let oldest = if arrivals.len() == MAX_ARRIVALS { arrivals.pop_front() } else { None };
         arrivals.push_back(arrival);
+        if let Some(oldest) = oldest {
+            self.forget(&oldest);
+        }
     }
 
     /// A connection is over.
@@ -102,6 +107,7 @@ impl Desk {
     pub fn push_draft(&mut self, draft: Draft) {
         let record = &*draft.record;
         if let Some(mqtt) = record.mqtt.as_deref()
+            && !self.arrived.contains(&record.ordinal)
             && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
         {
             self.arrived(arrival);
@@ -151,6 +157,11 @@ impl Desk {
     #[must_use]
     pub const fn counts(&self) -> DeskCounts {
         self.counts
+    }
+
+    fn forget(&mut self, arrival: &Arrival) {
+        self.arrived.remove(&arrival.ordinal);
+        self.counts.forgotten_arrivals += 1;
     }
 
     fn judge(&mut self, record: &Record, drafted: Option<Verdict>, capture: CaptureState) -> Verdict {

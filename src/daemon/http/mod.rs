@@ -13,6 +13,7 @@ mod page;
 pub(super) use access::Access;
 pub(super) use listener::{Bound, bind};
 
+use super::collector::Tally;
 use super::gathered::Gathered;
 use super::health::Health;
 use super::log::Log;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) log: Log,
     /// Opened while files could be opened.
     pub(super) memory: Option<Arc<Mutex<File>>>,
+    /// What became of the messages for a collector, where there is one.
+    pub(super) tally: Option<Tally>,
 }
 
 /// Answers until the program ends.
@@ -102,6 +105,9 @@ async fn healthz(State(shared): State<Shared>) -> Response {
 async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text";
     shared.metrics.log_dropped(shared.log.dropped());
+    if let Some(tally) = &shared.tally {
+        shared.metrics.sent(tally());
+    }
     if let Some(bytes) = shared.memory.as_deref().and_then(resident) {
         shared.metrics.resident(bytes);
     }
