@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build man deb bench instructions soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man deb bench instructions cost soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -72,9 +72,16 @@ bench: setup
 	$(CARGO) bench --locked --bench pipeline
 	$(CARGO) bench --locked --bench endtoend
 
-## floods at their full size, and each property of tests/invariance.rs ten thousand times: about half an hour
+## processor time of a live capture beside tcpdump's, as root
+cost: setup
+	$(CARGO) test --locked --release --test live -- --ignored --nocapture cost
+
+## floods at their full size, the daemon for ten minutes under load and through a million SYNs (as root), and each property of
+## tests/invariance.rs ten thousand times: about an hour
 soak: setup
 	$(CARGO) test --locked --release --test floods -- --ignored --nocapture --test-threads 1
+	$(CARGO) test --locked --release --test daemon -- --ignored --nocapture soak
+	IOTCAP_FLOOD=1000000 $(CARGO) test --locked --release --test daemon -- --nocapture --test-threads 1 flood
 	PROPTEST_CASES=10000 $(CARGO) test --locked --release --test invariance
 
 FUZZ_SECONDS ?= 900

@@ -66,8 +66,6 @@ struct Running {
     child: Child,
     status: Option<ExitStatus>,
     told_to_end: bool,
-    /// Whether a signal had come by the time that it was there: it may have missed that.
-    came_late: bool,
 }
 
 impl Running {
@@ -79,23 +77,35 @@ impl Running {
             command.uid(caller.uid.as_raw()).gid(caller.gid.as_raw());
         }
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self { child, status: None, told_to_end: false, came_late: signal.seen().is_some() })
+        let mut running = Self { child, status: None, told_to_end: false };
+        // What came before it was there it has missed; and now there still is the right to tell it.
+        if let Some(number) = signal.seen() {
+            running.pass_on(number)?;
+        }
+        Ok(running)
     }
 
-    /// Whether it has ended. A signal that ends this program is passed on to it; Ctrl-C reaches it by itself, once it is there.
+    /// Whether it has ended. A signal that ends this program is passed on to it; Ctrl-C reaches it by itself.
     fn has_ended(&mut self, signal: &Signal) -> Result<bool> {
         if self.status.is_none() {
             self.status = self.child.try_wait().context("the command cannot be waited for")?;
         }
-        if let Some(number) = signal.seen().filter(|number| *number != Number::SIGINT || self.came_late)
+        if let Some(number) = signal.seen().filter(|number| *number != Number::SIGINT)
             && self.status.is_none()
-            && !std::mem::replace(&mut self.told_to_end, true)
         {
+            self.pass_on(number)?;
+        }
+        Ok(self.status.is_some())
+    }
+
+    /// Once.
+    fn pass_on(&mut self, number: Number) -> Result<()> {
+        if !std::mem::replace(&mut self.told_to_end, true) {
             let id = i32::try_from(self.child.id()).map(Pid::from_raw).context("no such process")?;
             // It may be another user's by now: then there is nothing to pass on.
             let _ = kill(id, number);
         }
-        Ok(self.status.is_some())
+        Ok(())
     }
 
     fn wait(mut self) -> Result<ExitStatus> {

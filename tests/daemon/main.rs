@@ -10,6 +10,7 @@ mod net;
 #[path = "../live/peers.rs"]
 mod peers;
 mod service;
+mod soak;
 mod started;
 
 use captures::have;
