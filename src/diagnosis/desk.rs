@@ -83,7 +83,7 @@ impl Desk {
             self.counts.forgotten_arrivals += forgotten.len() as u64;
         }
         let arrivals = self.arrivals.entry(server).or_default();
-        if arrivals.iter().any(|known| known.ordinal == arrival.ordinal) {
+        if arrivals.iter().any(|known| known.first.frame == arrival.first.frame) {
             return;
         }
         if arrivals.len() == MAX_ARRIVALS {
@@ -101,9 +101,7 @@ impl Desk {
     /// A connection is over, and was perhaps judged by itself.
     pub fn push_draft(&mut self, draft: Draft) {
         let record = &*draft.record;
-        if let Some(mqtt) = record.mqtt.as_deref()
-            && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
-        {
+        if let Some(arrival) = record.arrival() {
             self.arrived(arrival);
         }
         let now = self.now.map_or(record.last.at, |now| now.max(record.last.at));
