@@ -23,13 +23,19 @@ lint: setup
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers: target/paho/.installed target/node/.installed
+peers: target/paho/.installed target/node/.installed target/spark/.installed
 	./scripts/install-system.sh peers
 
 target/paho/.installed:
 	./scripts/install-system.sh peers
 	python3 -m venv target/paho
 	target/paho/bin/python -m pip install --quiet --disable-pip-version-check paho-mqtt awsiotsdk
+	touch $@
+
+target/spark/.installed:
+	./scripts/install-system.sh peers
+	python3 -m venv target/spark
+	target/spark/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark>=4,<5'
 	touch $@
 
 target/node/.installed:

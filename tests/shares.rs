@@ -4,21 +4,20 @@
 mod captures;
 
 use captures::recorded_fixtures;
+use captures::rotated::{Cut, cut};
 use clap::Parser;
 use etherparse::PacketBuilder;
 use iotcap::cli::{Cli, Command};
 use iotcap::commands::split;
 use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::lab;
-use iotcap::pcapng::{Interface, InterfaceId, Section, Writer};
-use iotcap::source::{self, FileSource, Source};
+use iotcap::source;
 use iotcap::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,57 +80,6 @@ fn rows_alone_and_together(groups: &[&[PathBuf]], shares: usize, more: &[&str]) 
         rows(&of_share(share).into_iter().chain(others).collect::<Vec<_>>())
     };
     [alone, (1..=shares).flat_map(with_the_others).collect()].map(sorted)
-}
-
-/// The frames of a capture in as many files as there are places to cut at, and one more.
-fn cut(capture: &[u8], places: &[usize], folder: &Path) -> Vec<PathBuf> {
-    let mut source = FileSource::from_reader("capture", Cursor::new(capture.to_vec())).expect("a capture");
-    let mut files: Vec<Cut> = vec![Cut::begin()];
-    let mut secrets = 0;
-    let mut number = 0;
-    while let Some(frame) = source.next_frame() {
-        if places.contains(&number) {
-            files.push(Cut::begin());
-        }
-        number += 1;
-        let frame_data = frame.data.to_vec();
-        let frame = Frame { data: &frame_data, ..frame };
-        files.last_mut().expect("a file").add(&frame);
-        for block in source.info().secrets.iter().skip(secrets) {
-            secrets += 1;
-            files.last_mut().expect("a file").writer.write_secrets(&block.bytes).expect("memory");
-        }
-    }
-    let write = |(index, file): (usize, Cut)| {
-        let path = folder.join(format!("{index}.pcapng"));
-        fs::write(&path, file.writer.into_inner()).expect("a file");
-        path
-    };
-    files.into_iter().enumerate().map(write).collect()
-}
-
-/// A file in the making.
-struct Cut {
-    writer: Writer<Vec<u8>>,
-    interfaces: Vec<(LinkType, InterfaceId)>,
-}
-
-impl Cut {
-    fn begin() -> Self {
-        Self { writer: Writer::new(Vec::new(), &Section::default()).expect("memory"), interfaces: Vec::new() }
-    }
-
-    fn add(&mut self, frame: &Frame<'_>) {
-        let link_type = frame.link_type;
-        let known = self.interfaces.iter().find(|(known, _)| *known == link_type).map(|(_, id)| *id);
-        let id = known.unwrap_or_else(|| {
-            let interface = Interface { link_type, snaplen: 0, name: "", description: "", filter: "" };
-            let id = self.writer.add_interface(&interface).expect("memory");
-            self.interfaces.push((link_type, id));
-            id
-        });
-        self.writer.write_frame(id, frame, &[]).expect("memory");
-    }
 }
 
 /// Groups of consecutive files, cut at places of their list.
@@ -236,7 +184,7 @@ fn capture_of(frames: &[(u64, Vec<u8>)]) -> Vec<u8> {
         let original_len = u32::try_from(data.len()).expect("a short frame");
         file.add(&Frame { id: FrameId::new(0, 1), at, link_type: LinkType::ETHERNET, original_len, data });
     }
-    file.writer.into_inner()
+    file.into_bytes()
 }
 
 #[test]

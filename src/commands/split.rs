@@ -8,9 +8,12 @@ use crate::shares::split::{Plan, split};
 use crate::source;
 use crate::source::bpf::FilterProgram;
 use anyhow::{Context, Result};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Bytes of a piece that are written at once.
+const WRITTEN: usize = 64 << 10;
 
 /// What to split, and into what.
 #[derive(Debug, clap::Args)]
@@ -45,10 +48,11 @@ pub fn run(arguments: &SplitArgs) -> Result<ExitCode> {
     };
     let cannot_write = || format!("cannot write to {}", arguments.to.display());
     std::fs::create_dir_all(&arguments.to).with_context(cannot_write)?;
-    let pieces = (1..=arguments.into)
-        .map(|share| private::create(&arguments.to.join(format!("{share}.pcapng"))).map(BufWriter::new))
-        .collect::<Result<Vec<_>, _>>()
-        .with_context(cannot_write)?;
+    let create = |share: u8| {
+        let file = private::create(&arguments.to.join(format!("{share}.pcapng")))?;
+        Ok::<_, io::Error>(BufWriter::with_capacity(WRITTEN, file))
+    };
+    let pieces = (1..=arguments.into).map(create).collect::<Result<Vec<_>, _>>().with_context(cannot_write)?;
     let counts = split(source.as_mut(), plan, pieces).with_context(cannot_write)?;
     for damage in &source.info().damaged {
         eprintln!("iotcap: {damage}");
