@@ -116,8 +116,7 @@ fn staged_parts(dataset: &Path) -> usize {
     entries(dataset)
         .filter(|path| named(path, "_staging-"))
         .flat_map(|staging| entries(&staging).collect::<Vec<_>>())
-        .flat_map(|sensor| entries(&sensor).collect::<Vec<_>>())
-        .filter(|path| named(path, "part-"))
+        .filter(|path| !named(path, "_"))
         .count()
 }
 

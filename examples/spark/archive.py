@@ -3,7 +3,8 @@
     spark-submit archive.py ARCHIVE DATASET [options] [-- options of iotcap]
 
 ARCHIVE/SENSOR/… holds the captures of each sensor (those of ARCHIVE itself are of the sensor "archive"); DATASET gets
-sensor=SENSOR/part-00001.jsonl and so on, a connection a line as in iotcap.report/1, and _SUCCESS when it is complete.
+sensor=SENSOR/part-00001.jsonl and so on, a connection a line as in iotcap.report/1, or with --format parquet the tables
+of docs/archive.md; and _SUCCESS when it is complete.
 
     captures ──split──▶ pieces, a share each ──Spark's shuffle──▶ analysis of each share ──▶ staged parts ──▶ DATASET
 
@@ -56,10 +57,15 @@ class Job:
     staging: str
     sensors: tuple
 
+    def sensor(self, index):
+        return self.sensors[index // self.shares]
+
     def part(self, index):
-        """Where the rows of a share belong, below the dataset and below the staging folder."""
-        sensor, share = divmod(index, self.shares)
-        return Path(f"sensor={self.sensors[sensor]}") / f"part-{share + 1:05}.{self.format}"
+        return f"part-{index % self.shares + 1:05}"
+
+    def staged(self, index, again):
+        """Where a task leaves the files of a share, as they are to lie in the dataset."""
+        return Path(self.staging) / f"{index}{'-again' if again else ''}"
 
 
 def main():
@@ -82,12 +88,12 @@ def main():
     context = SparkContext(appName="iotcap archive")
     try:
         again = run(context, job, groups)
-        commit(dataset, job)
+        commit(dataset, [job.staged(index, index in again) for index in range(job.shares * len(job.sensors))])
     finally:
         context.stop()
         shutil.rmtree(job.staging, ignore_errors=True)
     files = sum(len(group.files) for group in groups)
-    print(f"{files} captures in {len(groups)} groups, {len(job.sensors)} sensors, {again} shares told twice")
+    print(f"{files} captures in {len(groups)} groups, {len(job.sensors)} sensors, {len(again)} shares told twice")
 
 
 def parsed(words):
@@ -142,7 +148,7 @@ def grouped(captures, group_bytes):
 
 
 def run(context, job, groups):
-    """Analyses all shares, and those again whose verdicts another one bears on; gives how many these are."""
+    """Analyses all shares, and those again whose verdicts another one bears on; gives which these are."""
     partitions = len(job.sensors) * job.shares
     chunks = context.parallelize(groups, len(groups)).flatMap(lambda group: split(job, group))
     pieces = chunks.repartitionAndSortWithinPartitions(partitions, lambda key: key[0])
@@ -152,7 +158,7 @@ def run(context, job, groups):
         known = context.broadcast(others)
         again = pieces.mapPartitionsWithIndex(lambda index, of: analyse(job, index, of, known.value))
         context.runJob(again, list, sorted(others))
-    return len(others)
+    return set(others)
 
 
 def split(job, group):
@@ -181,12 +187,17 @@ def analyse(job, index, chunks, others):
         if index in others:
             (folder / "others").write_bytes(zlib.decompress(others[index]))
             carry.append(f"--carry-in={folder / 'others'}")
-        rows = folder / f"rows.{job.format}"
+        files = folder / "files"
         share = f"--share={index % job.shares + 1}/{job.shares}"
-        call([job.iotcap, "-q", f"--report={job.format}={rows}", "--pieces", share, *carry, *job.options, *pieces])
+        report = [f"--report=parquet={files}/", f"--sensor={job.sensor(index)}", f"--part={job.part(index)}"]
+        if job.format == "jsonl":
+            rows = files / f"sensor={job.sensor(index)}" / f"{job.part(index)}.jsonl"
+            rows.parent.mkdir(parents=True)
+            report = [f"--report=jsonl={rows}"]
+        call([job.iotcap, "-q", *report, "--pieces", share, *carry, *job.options, *pieces])
         if job.format == "jsonl":
             drop_last_line(rows)
-        publish(rows, Path(job.staging) / job.part(index))
+        publish(files, job.staged(index, index in others))
         yield index, zlib.compress((folder / "carry").read_bytes())
 
 
@@ -227,25 +238,32 @@ def drop_last_line(path):
         file.truncate(0)
 
 
-def publish(rows, part):
-    """Whoever does a task again writes the same part: there is one or none, and never a piece of one."""
-    part.parent.mkdir(parents=True, exist_ok=True)
-    beside = part.parent / f".{uuid.uuid4().hex}"
-    shutil.copyfile(rows, beside)
-    os.replace(beside, part)
+def publish(files, staged):
+    """Whoever does a task again leaves the same files: all are there or none."""
+    beside = staged.with_name(f"_{uuid.uuid4().hex}")
+    shutil.copytree(files, beside)
+    try:
+        beside.rename(staged)
+    except OSError:
+        # Another attempt was first.
+        shutil.rmtree(beside)
+        if not staged.is_dir():
+            raise
 
 
-def commit(dataset, job):
+def commit(dataset, staged):
     """The driver alone changes the dataset: what a task that nobody waits for any more still writes is never part of it."""
-    (dataset / "_SUCCESS").unlink(missing_ok=True)
-    parts = [job.part(index) for index in range(len(job.sensors) * job.shares)]
-    for old in dataset.glob("sensor=*/part-*"):
-        if old.relative_to(dataset) not in parts:
-            old.unlink()
-    for part in parts:
-        (dataset / part).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(Path(job.staging) / part, dataset / part)
-    (dataset / "_SUCCESS").touch()
+    complete, contents = dataset / "_SUCCESS", dataset / "_files"
+    files = {file.relative_to(share): file for share in staged for file in share.rglob("*") if file.is_file()}
+    complete.unlink(missing_ok=True)
+    earlier = contents.read_text().splitlines() if contents.exists() else []
+    for old in set(earlier) - set(map(str, files)):
+        (dataset / old).unlink(missing_ok=True)
+    contents.write_text("".join(f"{file}\n" for file in sorted(files)))
+    for name, file in files.items():
+        (dataset / name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, dataset / name)
+    complete.touch()
 
 
 def call(command):
