@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build man bench instructions soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man deb bench instructions soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -11,6 +11,7 @@ demo: setup
 ## build everything and pass the tests
 test: setup
 	$(CARGO) test --locked --no-fail-fast
+	$(CARGO) test --locked --no-fail-fast --features otlp --lib --test otlp
 
 ## exactly what CI runs
 check: fmt lint deny peers test instructions
@@ -21,9 +22,10 @@ fmt:
 lint: setup
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --features otlp --lib --test otlp -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers: target/paho/.installed target/node/.installed target/spark/.installed
+peers: target/paho/.installed target/node/.installed target/spark/.installed target/junit/junit-10.xsd
 	./scripts/install-system.sh peers
 
 target/paho/.installed:
@@ -44,6 +46,12 @@ target/node/.installed:
 	npm install --silent --no-fund --no-audit --prefix target/node mqtt@5
 	touch $@
 
+# The form of JUnit reports as Jenkins' xUnit plugin publishes it (MIT licence); pytest's source package has a copy.
+target/junit/junit-10.xsd: target/paho/.installed
+	target/paho/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest target/junit pytest==8.3.4
+	tar -xzf target/junit/pytest-8.3.4.tar.gz -C target/junit --strip-components 3 pytest-8.3.4/testing/example_scripts/junit-10.xsd
+	touch $@
+
 setup:
 	@./scripts/install-system.sh build
 
@@ -55,6 +63,11 @@ man: setup
 	$(CARGO) run --locked -- man --to target/man
 	mkdir -p target/completions
 	for shell in bash zsh fish; do $(CARGO) run --locked --quiet -- completions $$shell > target/completions/iotcap.$$shell || exit 1; done
+
+## a package for Debian, in target/debian
+deb: man
+	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --locked
 
 ## instructions a frame, held to benches/instructions.toml: fails above 5 %
 instructions: setup

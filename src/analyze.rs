@@ -1,6 +1,7 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
 mod carrying;
+mod collector;
 mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
@@ -8,6 +9,8 @@ mod outputs;
 mod reading;
 mod told;
 
+#[cfg(all(feature = "live", unix))]
+pub(crate) use collector::reach;
 pub(crate) use gathered::Gathered;
 #[cfg(all(feature = "live", unix))]
 pub(crate) use live::{files, outputs, outputs_held_back};
@@ -18,7 +21,6 @@ use self::carrying::Carrying;
 use self::gathered::Gathering;
 use crate::analyzer::{Analyzer, Config};
 use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs, ShareArgs};
-use crate::config::ConfigFile;
 use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
@@ -28,6 +30,7 @@ use crate::flow::Share;
 use crate::mqtt;
 use crate::pipeline::Plan;
 use crate::progress;
+use crate::redact::Redactor;
 use crate::report::build::{self, CaptureFacts};
 use crate::report::model::{CaptureKind, Damage, Dropped, Group, Outcome, Summary};
 use crate::saving::AnnotatedFile;
@@ -45,14 +48,15 @@ use zeroize::Zeroizing;
 /// # Errors
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
-    let summary = read(arguments, || outputs::of_files(&arguments.output))?;
+    let mut redactor = arguments.output.redact.then(Box::default);
+    let summary = read(arguments, &mut redactor, || outputs::of_files(&arguments.output))?;
     Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
 }
 
-/// Analyses captures and keeps what was found.
-pub(crate) fn gather(arguments: &AnalyzeArgs) -> Result<Gathered> {
+/// Analyses captures and keeps what was found, with pseudonyms where there is a redactor, which learns.
+pub(crate) fn gather(arguments: &AnalyzeArgs, redactor: &mut Option<Box<Redactor>>) -> Result<Gathered> {
     let gathered = Gathering::default();
-    read(arguments, || {
+    read(arguments, redactor, || {
         gathered.clear();
         Ok(vec![gathered.output()])
     })?;
@@ -60,10 +64,15 @@ pub(crate) fn gather(arguments: &AnalyzeArgs) -> Result<Gathered> {
 }
 
 /// Reads captures, as often as it takes; `outputs` opens where the report goes.
-fn read(arguments: &AnalyzeArgs, outputs: impl Fn() -> Result<Vec<Output>>) -> Result<Summary> {
+fn read(
+    arguments: &AnalyzeArgs,
+    redactor: &mut Option<Box<Redactor>>,
+    outputs: impl Fn() -> Result<Vec<Output>>,
+) -> Result<Summary> {
     let mut secrets = Secrets::given(arguments)?;
+    let expectations = expectations(&arguments.output)?;
     loop {
-        if let Some(summary) = pass(arguments, &mut secrets, outputs()?)? {
+        if let Some(summary) = pass(arguments, expectations.as_ref(), &mut secrets, redactor, outputs()?)? {
             return Ok(summary);
         }
     }
@@ -90,7 +99,14 @@ impl Secrets {
 }
 
 /// Reads the captures once; nothing where they turned out to hold secrets behind the frames that need them.
-fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) -> Result<Option<Summary>> {
+/// Only a pass that came to its end has taught the redactor.
+fn pass(
+    arguments: &AnalyzeArgs,
+    expectations: Option<&Expectations>,
+    secrets: &mut Secrets,
+    redactor: &mut Option<Box<Redactor>>,
+    outputs: Vec<Output>,
+) -> Result<Option<Summary>> {
     let ShareArgs { share, pieces, .. } = arguments.share;
     let open = if pieces { source::open_copies } else { source::open };
     let mut source = open(&arguments.captures())?;
@@ -104,12 +120,11 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) ->
         secrets_seen: 0,
         waits_for_secrets: !secrets.complete,
     };
-    let expectations = expectations(&arguments.output)?;
-    let told = Told::begin(outputs, thresholds(&arguments.output)?)?;
-    let mut told = told.expecting(expectations.as_ref());
+    let told = Told::begin(outputs, thresholds(&arguments.output))?;
+    let mut told = told.expecting(expectations);
     told.saving = saving(arguments)?;
     told.carrying = Carrying::begin(&arguments.share)?;
-    told.redactor = arguments.output.redact.then(Box::default);
+    told.redactor.clone_from(redactor);
     let plan = Plan {
         config: config(&arguments.selection),
         secrets: secrets.texts.clone(),
@@ -131,13 +146,12 @@ fn pass(arguments: &AnalyzeArgs, secrets: &mut Secrets, outputs: Vec<Output>) ->
     }
     let facts = CaptureFacts { secrets: analyzer.secrets_used(), ..capture_facts(source, &arguments.selection) };
     let capture = build::capture(facts, &analyzer.stats(), analyzer.skipped());
-    let secrets = if arguments.output.no_secrets || arguments.output.redact {
-        Zeroizing::default()
-    } else {
-        analyzer.used_secrets()
-    };
+    let secrets =
+        if arguments.output.no_secrets || redactor.is_some() { Zeroizing::default() } else { analyzer.used_secrets() };
     let known = Known { info: source.info(), secrets: &secrets };
-    told.finish_saving(&capture, &about_capture(&analyzer, &arguments.selection), known).map(Some)
+    let summary = told.finish_saving(&capture, &about_capture(&analyzer, &arguments.selection), known)?;
+    *redactor = told.redactor;
+    Ok(Some(summary))
 }
 
 /// As many as the machine has, and no more than have a use beside one that reads.
@@ -194,13 +208,12 @@ pub(crate) fn config(selection: &SelectionArgs) -> Config {
 }
 
 /// Where findings begin: by the options, or else by the configuration file, or else by default.
-pub(crate) fn thresholds(output: &OutputArgs) -> Result<Thresholds> {
-    let config = output.config.as_deref().map(ConfigFile::read).transpose()?;
-    let mut thresholds = config.unwrap_or_default().thresholds;
+pub(crate) fn thresholds(output: &OutputArgs) -> Thresholds {
+    let mut thresholds = output.thresholds.clone();
     for PhaseBudget { stretch, at_most } in &output.budgets {
         thresholds.budget.allow(*stretch, *at_most);
     }
-    Ok(thresholds)
+    thresholds
 }
 
 /// What the capture must show, if anything.

@@ -283,6 +283,20 @@ impl Analyzer {
         }
     }
 
+    /// Analyses the frames of one connection by themselves, with the names and secrets that are known here: how it would look
+    /// if the capture ended with them. Nothing changes here but which secrets have been used.
+    pub fn aside<'f>(&mut self, config: Config, frames: impl IntoIterator<Item = Frame<'f>>) -> Option<Record> {
+        let mut aside = Self::new(config);
+        let ours = &mut self.core.context;
+        aside.core.context.lend(ours);
+        for frame in frames {
+            aside.push(&frame);
+        }
+        aside.finish();
+        aside.core.context.lend(ours);
+        std::iter::from_fn(|| aside.poll()).last()
+    }
+
     /// Connections that are being watched.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -433,6 +447,10 @@ impl Core {
 
 /// Takes out what has just happened on a connection that is followed.
 fn note_fresh(happened: &mut VecDeque<Happening>, connection: &mut Connection) {
+    let fresh = connection.take_fresh();
+    if fresh.is_empty() {
+        return;
+    }
     let (endpoints, start) = (connection.endpoints(), connection.first().at);
-    happened.extend(connection.take_fresh().into_iter().map(|event| Happening { endpoints, start, event }));
+    happened.extend(fresh.into_iter().map(|event| Happening { endpoints, start, event }));
 }

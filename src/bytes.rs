@@ -104,6 +104,10 @@ impl<const N: usize> Window<N> {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub(crate) fn push(&mut self, byte: u8) {
         if let Some(free) = self.bytes.get_mut(self.len) {
             *free = byte;

@@ -237,19 +237,32 @@ impl EventLog {
             self.head.insert(place, event);
             return;
         }
-        let place = self.tail.iter().rposition(|earlier| !earlier.is_after(&event)).map_or(0, |index| index + 1);
-        self.tail.insert(place, event);
-        if self.tail.len() > self.limit.last {
-            self.tail.pop_front();
-            self.dropped += 1;
-        }
+        self.push_to_tail(event);
     }
 
-    /// Room for one more event at the front, and not for many: doubling would waste most of it.
+    /// The end has room for its last events at once: what got so far goes on.
+    fn push_to_tail(&mut self, event: Event) {
+        if self.tail.is_empty() {
+            self.tail.reserve_exact(self.limit.last);
+        }
+        let mut place = self.tail.iter().rposition(|earlier| !earlier.is_after(&event)).map_or(0, |index| index + 1);
+        if self.tail.len() >= self.limit.last {
+            self.dropped += 1;
+            // What is older than all is itself what goes.
+            if place == 0 {
+                return;
+            }
+            self.tail.pop_front();
+            place -= 1;
+        }
+        self.tail.insert(place, event);
+    }
+
+    /// Room for a few more events at the front: doubling would waste most of it.
     fn make_room(&mut self) {
         let room = self.head.capacity();
-        if self.head.len() == room && room < USUAL * 4 {
-            let more = if room == 0 { USUAL } else { MORE };
+        if self.head.len() == room {
+            let more = if room == 0 { USUAL } else { MORE.max(room / 4) };
             self.head.reserve_exact(more.min(self.limit.first - self.head.len()));
         }
     }

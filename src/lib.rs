@@ -52,6 +52,8 @@ pub mod interfaces;
 pub mod lab;
 #[cfg(all(feature = "live", unix))]
 pub mod live;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pki;
 mod private;
 #[cfg(unix)]

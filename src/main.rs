@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(Refused::Usage(usage)) => usage.exit(),
         Err(Refused::Config(error)) => {
-            eprintln!("iotcap: {error}");
+            complain(&error.to_string());
             return ExitCode::from(EXIT_ERROR);
         }
     };
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         if is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
         }
-        eprintln!("iotcap: {error:#}");
+        complain(&format!("{error:#}"));
         ExitCode::from(EXIT_ERROR)
     })
 }
@@ -91,6 +91,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{word}: no such file, and no such command: did you mean 'iotcap {command}'?");
     }
     iotcap::analyze::analyze(&cli.analyze)
+}
+
+/// One sentence. The system's own words end in a number of its own, `(os error 2)`, which says nothing more.
+fn complain(problem: &str) {
+    let mut parts = problem.split(" (os error ");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
+    eprintln!("iotcap: {first}{}", rest.collect::<String>());
 }
 
 /// Whoever read the output has seen enough: `iotcap … | head`.

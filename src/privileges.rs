@@ -164,24 +164,26 @@ impl fmt::Display for Sealed {
 /// # Errors
 /// If the system refuses. That it knows no Landlock or seccomp is no error.
 pub fn seal(keep: Keep) -> Result<Sealed, PrivilegeError> {
-    seal_but_for(keep, &Paths::default())
+    seal_but_for(keep, &Reach::default())
 }
 
-/// What a program that runs for long still needs of the file system: files and folders with all that is in them.
+/// What a program still needs when it is sealed: files and folders with all that is in them, and a way out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Paths {
+pub struct Reach {
     /// To be read.
     pub read: Vec<PathBuf>,
     /// To be read, written, and removed.
     pub write: Vec<PathBuf>,
+    /// TCP ports that it may connect to, of any host; with one of them it may open sockets of IP at all.
+    pub connect: Vec<u16>,
 }
 
-/// The same, but for these paths.
+/// The same, but for these.
 ///
 /// # Errors
 /// As with [`seal`].
-pub fn seal_but_for(keep: Keep, paths: &Paths) -> Result<Sealed, PrivilegeError> {
-    system::seal(keep, paths)
+pub fn seal_but_for(keep: Keep, reach: &Reach) -> Result<Sealed, PrivilegeError> {
+    system::seal(keep, reach)
 }
 
 fn refused<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> PrivilegeError {
@@ -190,10 +192,10 @@ fn refused<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> PrivilegeEr
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Account, Keep, Landlock, Paths, PrivilegeError, Sealed, refused, syscalls};
+    use super::{Account, Keep, Landlock, PrivilegeError, Reach, Sealed, refused, syscalls};
     use caps::{CapSet, Capability, CapsHashSet};
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+        ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
         RulesetError, RulesetStatus, path_beneath_rules,
     };
     use std::ffi::CString;
@@ -212,11 +214,11 @@ mod system {
             .map_err(refused("setgroups"))
     }
 
-    pub(super) fn seal(keep: Keep, paths: &Paths) -> Result<Sealed, PrivilegeError> {
+    pub(super) fn seal(keep: Keep, reach: &Reach) -> Result<Sealed, PrivilegeError> {
         nix::sys::prctl::set_no_new_privs().map_err(refused("no_new_privs"))?;
         clear_capabilities(keep).map_err(refused("capset"))?;
-        let landlock = landlock(paths).map_err(refused("landlock"))?;
-        let calls_refused = syscalls::refuse(keep).unwrap_or_else(|error| {
+        let landlock = landlock(reach).map_err(refused("landlock"))?;
+        let calls_refused = syscalls::refuse(keep, !reach.connect.is_empty()).unwrap_or_else(|error| {
             tracing::debug!(%error, "the kernel refuses no system calls");
             false
         });
@@ -245,9 +247,10 @@ mod system {
 
     /// Files can be read where libpcap looks for an interface's counters, and temporary ones be written; nothing else but
     /// what is named.
-    fn landlock(paths: &Paths) -> Result<Landlock, RulesetError> {
+    fn landlock(reach: &Reach) -> Result<Landlock, RulesetError> {
         const READ: [&str; 1] = ["/sys"];
         let temporary = std::env::temp_dir();
+        let port = |port: &u16| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp));
         let status = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(LANDLOCK))?
@@ -255,8 +258,9 @@ mod system {
             .create()?
             .add_rules(path_beneath_rules(READ, AccessFs::from_read(LANDLOCK)))?
             .add_rules(path_beneath_rules([temporary], AccessFs::from_all(LANDLOCK)))?
-            .add_rules(path_beneath_rules(&paths.read, AccessFs::from_read(LANDLOCK)))?
-            .add_rules(path_beneath_rules(&paths.write, AccessFs::from_all(LANDLOCK)))?
+            .add_rules(path_beneath_rules(&reach.read, AccessFs::from_read(LANDLOCK)))?
+            .add_rules(path_beneath_rules(&reach.write, AccessFs::from_all(LANDLOCK)))?
+            .add_rules(reach.connect.iter().map(port))?
             .restrict_self()?;
         Ok(match status.ruleset {
             RulesetStatus::FullyEnforced => Landlock::Fully,
@@ -269,7 +273,7 @@ mod system {
 /// Other systems have users, and nothing of the rest.
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{Account, Keep, Paths, PrivilegeError, Sealed};
+    use super::{Account, Keep, PrivilegeError, Reach, Sealed};
 
     pub(super) fn keep_capabilities() -> Result<(), PrivilegeError> {
         Ok(())
@@ -288,7 +292,7 @@ mod system {
 
     pub(super) const fn clear_bounding_set() {}
 
-    pub(super) fn seal(_: Keep, _: &Paths) -> Result<Sealed, PrivilegeError> {
+    pub(super) fn seal(_: Keep, _: &Reach) -> Result<Sealed, PrivilegeError> {
         Ok(Sealed::default())
     }
 }

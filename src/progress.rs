@@ -2,6 +2,7 @@
 //! goes the same source, which tells as it is read how far it is.
 
 use crate::frame::Frame;
+use crate::report::units;
 use crate::source::{CaptureInfo, Filled, Source, Taker};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -39,8 +40,8 @@ pub fn shown(source: Box<dyn Source + Send>, captures: &[PathBuf]) -> Box<dyn So
 
 fn style(length: Length) -> ProgressStyle {
     let template = match length {
-        Length::Bytes(_) => "{bar:30} {percent:>3} %  {binary_bytes_per_sec}, {eta} left  {msg}",
-        Length::Unknown => "{spinner} {binary_bytes}, {binary_bytes_per_sec}  {msg}",
+        Length::Bytes(_) => "{wide_bar} {percent:>3} %  {decimal_bytes_per_sec}, {eta} left  {msg}",
+        Length::Unknown => "{spinner} {decimal_bytes}, {decimal_bytes_per_sec}  {msg}",
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -67,7 +68,7 @@ impl Watched {
     fn tell(&self) {
         let info = self.source.info();
         self.bar.set_position(info.bytes + info.frames * HEADER);
-        self.bar.set_message(format!("{} frames", info.frames));
+        self.bar.set_message(units::counted(info.frames, "frame"));
     }
 }
 

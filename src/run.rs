@@ -3,7 +3,7 @@
 
 use crate::analyze::exit_code;
 use crate::cli::{FailOn, OutputArgs, RunArgs};
-use crate::live::{Rights, Session, Signal, Signals};
+use crate::live::{Rights, Session, Signal};
 use crate::privileges::Account;
 use crate::report::Pace;
 use crate::source::live::{default_route, loopback};
@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(250);
 /// One sentence where the capture cannot be opened, the command not be started, or the report not be written.
 pub fn run(arguments: &RunArgs) -> Result<ExitCode> {
     let RunArgs { live, selection, output, command } = arguments;
-    let signals = Signals::block()?;
+    let signal = Signal::catch()?;
     let interfaces = if live.interfaces.is_empty() { default_interfaces() } else { live.interfaces.clone() };
     let session = Session::open(&interfaces, live, selection, output, Pace::AtEnd)?;
     let rights = Rights::of(live, output)?;
@@ -34,13 +34,12 @@ pub fn run(arguments: &RunArgs) -> Result<ExitCode> {
     if is_caller {
         rights.become_user()?;
     }
-    let child = start(command, caller.filter(|_| !is_caller), &signals)?;
+    let mut running = Running::start(command, caller.filter(|_| !is_caller), &signal)?;
     if !is_caller {
         rights.leave_root()?;
     }
     rights.seal()?;
-    let mut watch = session.start(signals.listen()?)?;
-    let mut running = Running { child, status: None, told_to_end: false };
+    let mut watch = session.start(signal)?;
     watch.run_until(|watch| Ok(running.has_ended(watch.signal())? && watch.quiet_for() >= QUIET))?;
     let status = running.wait()?;
     let summary = watch.finish()?;
@@ -62,30 +61,33 @@ fn default_interfaces() -> Vec<String> {
     names
 }
 
-fn start(command: &[std::ffi::OsString], caller: Option<Account>, signals: &Signals) -> Result<Child> {
-    let (program, arguments) = command.split_first().context("no command is named")?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    if let Some(caller) = caller {
-        command.uid(caller.uid.as_raw()).gid(caller.gid.as_raw());
-    }
-    signals.unblocked(|| command.spawn())?.with_context(|| format!("cannot start {}", program.display()))
-}
-
 /// The command, while it runs.
 struct Running {
     child: Child,
     status: Option<ExitStatus>,
     told_to_end: bool,
+    /// Whether a signal had come by the time that it was there: it may have missed that.
+    came_late: bool,
 }
 
 impl Running {
-    /// Whether it has ended. A signal that ends this program is passed on to it; Ctrl-C reaches it by itself.
+    fn start(command: &[std::ffi::OsString], caller: Option<Account>, signal: &Signal) -> Result<Self> {
+        let (program, arguments) = command.split_first().context("no command is named")?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        if let Some(caller) = caller {
+            command.uid(caller.uid.as_raw()).gid(caller.gid.as_raw());
+        }
+        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self { child, status: None, told_to_end: false, came_late: signal.seen().is_some() })
+    }
+
+    /// Whether it has ended. A signal that ends this program is passed on to it; Ctrl-C reaches it by itself, once it is there.
     fn has_ended(&mut self, signal: &Signal) -> Result<bool> {
         if self.status.is_none() {
             self.status = self.child.try_wait().context("the command cannot be waited for")?;
         }
-        if let Some(number) = signal.seen().filter(|number| *number != Number::SIGINT)
+        if let Some(number) = signal.seen().filter(|number| *number != Number::SIGINT || self.came_late)
             && self.status.is_none()
             && !std::mem::replace(&mut self.told_to_end, true)
         {

@@ -161,6 +161,12 @@ impl TcpOptions<'_> {
         })
     }
 
+    /// Whether there is nothing but timestamps, laid out as RFC 7323, A recommends and every stack does it.
+    #[must_use]
+    pub const fn are_only_timestamps(self) -> bool {
+        matches!(self.0, [1, 1, 8, 10, rest @ ..] if rest.len() == 8)
+    }
+
     fn find<T>(self, wanted: impl Fn(&TcpOptionElement) -> Option<T>) -> Option<T> {
         TcpOptionsIterator::from_slice(self.0).map_while(Result::ok).find_map(|option| wanted(&option))
     }

@@ -43,6 +43,7 @@ const EDGES: &[&str] = &[
     "privileges",
     "progress",
     "interfaces",
+    "otlp",
     "commands",
     "run",
     "live",

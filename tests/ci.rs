@@ -129,7 +129,7 @@ fn the_commands_of_the_documentation_do_what_it_says() {
     let of_servers = blocks.iter().filter(|(info, _)| info == "yaml").flat_map(|(_, text)| server_commands(text));
     let of_servers: Vec<String> = of_servers
         .filter(|command| !command.contains("cargo install"))
-        .map(|command| if command.starts_with("sudo iotcap run ") { capture.clone() } else { command })
+        .map(|command| if command.starts_with("sudo ") { capture.clone() } else { command })
         .collect();
     assert!(of_servers.len() >= 4, "{of_servers:?}");
     let script: Vec<String> = of_shell.chain(of_servers).collect();

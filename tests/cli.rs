@@ -255,3 +255,30 @@ fn a_beginner_is_told_what_each_step_is() {
     let told = String::from_utf8(output.stdout).expect("text");
     assert!(told.contains("(RFC 9293, 3.5)") && told.contains("(RFC 5246, 7.4.5)"), "{told}");
 }
+
+/// A file of options may be a pipe, which can be read but once.
+#[cfg(unix)]
+#[test]
+fn a_configuration_may_come_from_a_pipe() {
+    use std::io::Write;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_iotcap"))
+        .args(["--config", "/dev/stdin"])
+        .arg(capture("paho-tls12"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let config = "[thresholds]\nslow_round_trip = 0.001\n[output]\nformat = 'json'\n";
+    child.stdin.take().unwrap().write_all(config.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON, as the file says");
+    assert_eq!(report["connections"][0]["cause"], "slow-network", "the threshold of the file");
+}
+
+#[test]
+fn the_number_of_a_system_error_is_not_told() {
+    for option in ["--keylog", "--config", "--expect"] {
+        let sentence = refused(&[option, "missing-file", "missing.pcap"]);
+        assert!(sentence.contains("missing-file") && !sentence.contains("os error"), "{sentence}");
+    }
+}

@@ -2,7 +2,7 @@
 
 mod captures;
 
-use captures::{fixtures, iotcap};
+use captures::{common_junit_form, fixtures, hold_against_form, iotcap};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -96,16 +96,79 @@ fn exit_status_1_only_where_b_is_worse() {
     assert_eq!(status(&works, Path::new("missing.pcapng"), &[]), Some(2));
 }
 
+/// Every format, and what it says of this pair.
+const FORMATS: [(&str, &str); 7] = [
+    ("text", "  client certificate    A  C=US"),
+    ("markdown", "| client certificate | C=US"),
+    ("github", "::error title=iotcap diff::A works, B fails: both reach client-flight"),
+    ("json", "\"schema\":\"iotcap.diff/1\""),
+    ("jsonl", "\"schema\":\"iotcap.diff/1\""),
+    ("junit", "<failure message=\"A works, B fails: both reach client-flight"),
+    ("html", "<h1>A works, B fails: both reach client-flight"),
+];
+
 #[test]
-fn every_format_says_it() {
+fn every_format_says_it_on_standard_output_and_in_files() {
+    let folder = tempfile::tempdir().unwrap();
     let (works, fails) = (fixture("paho-tls12"), fixture("client-cert-foreign-tls12"));
-    for (format, part) in [
-        ("text", "  client certificate    A  C=US"),
-        ("markdown", "| client certificate | C=US"),
-        ("github", "::error title=iotcap diff::A works, B fails: both reach client-flight"),
-        ("json", "\"schema\":\"iotcap.diff/1\""),
-    ] {
+    let targets = FORMATS.map(|(format, _)| format!("--report={format}={}", folder.path().join(format).display()));
+    diff(&works, &fails, &targets.each_ref().map(String::as_str));
+    for (format, part) in FORMATS {
         let text = diff(&works, &fails, &["--format", format]).1;
         assert!(text.contains(part), "{format}:\n{text}");
+        assert_eq!(std::fs::read_to_string(folder.path().join(format)).unwrap(), text, "{format}");
     }
+}
+
+#[test]
+fn a_line_a_pair_and_then_the_rest() {
+    let text = diff(&fixture("paho-tls12"), &fixture("client-cert-foreign-tls12"), &["--format", "jsonl"]).1;
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut whole = in_json(&fixture("paho-tls12"), &fixture("client-cert-foreign-tls12"));
+    assert_eq!(whole["pairs"].as_array().unwrap(), &lines[..lines.len() - 1]);
+    whole.as_object_mut().unwrap().remove("pairs");
+    assert_eq!(Some(&whole), lines.last());
+}
+
+#[test]
+fn a_pair_is_a_test_case_that_fails_where_b_is_worse() {
+    let (works, fails) = (fixture("paho-tls12"), fixture("client-cert-foreign-tls12"));
+    let cases = |a: &Path, b: &Path| {
+        let report = diff(a, b, &["--format", "junit"]).1;
+        if let Some(form) = common_junit_form() {
+            hold_against_form(&report, &form);
+        }
+        ["<testcase ", "<failure ", "<skipped "].map(|element| report.matches(element).count())
+    };
+    assert_eq!(cases(&works, &fails), [1, 1, 0]);
+    assert_eq!(cases(&fails, &works), [1, 0, 0], "better is no failure");
+    assert_eq!(cases(&works, &works), [1, 0, 0], "one case for all that are alike");
+    assert_eq!(cases(&works, &fixture("resumption")), [2, 0, 1], "one has no counterpart");
+}
+
+/// Both captures name one server, one client and one device: so do the pseudonyms, in every format.
+#[test]
+fn pseudonyms_are_the_same_in_both_and_nothing_else_is_told() {
+    let (works, fails) = (fixture("paho-tls12"), fixture("client-cert-foreign-tls12"));
+    for (format, _) in FORMATS {
+        let text = diff(&works, &fails, &["--redact", "--format", format]).1;
+        for original in [
+            "192.0.2.10",
+            "a1lab0example",
+            "sensor-17",
+            "Lab Devices",
+            "Foreign Root",
+            "paho-tls12",
+            "client-cert-foreign",
+        ] {
+            assert!(!text.contains(original), "{original} in {format}:\n{text}");
+        }
+    }
+    let text = diff(&works, &fails, &["--redact", "--format", "json"]).1;
+    let redacted: Value = serde_json::from_str(&text).unwrap();
+    let what = |diff: &Value| -> Vec<String> {
+        diff["pairs"][0]["differences"].as_array().unwrap().iter().map(|one| one["what"].to_string()).collect()
+    };
+    assert_eq!(what(&redacted), what(&in_json(&works, &fails)), "neither more nor less differs");
+    assert_eq!((&redacted["a"]["source"], &redacted["b"]["source"]), (&"capture A".into(), &"capture B".into()));
 }

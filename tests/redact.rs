@@ -58,16 +58,21 @@ fn arguments(case: &Case, keyed: bool) -> Vec<PathBuf> {
 fn nobody_is_named_and_nothing_else_changes() {
     let folder = tempfile::tempdir().unwrap();
     let (mut leaks, mut differing, mut saved_captures) = (Vec::new(), Vec::new(), Vec::new());
-    let mut known = 0;
+    let (mut known, mut words) = (0, 0);
     for case in cases(folder.path()) {
         let originals = originals(&report(arguments(&case, true)));
         known += originals.texts.len();
         let saved = folder.path().join(format!("{}.redacted.pcapng", case.name));
+        let path = case.capture.to_str().expect("UTF-8");
         for (format, told) in redacted(&case, &saved, folder.path()) {
-            leaks.extend(originals.in_text(&told).map(|leak| format!("{} as {format}: {leak}", case.name)));
+            let found = originals.in_text(&told).chain(originals.words_in(format, &told));
+            let found = found.chain(told.contains(path).then(|| path.to_owned()));
+            leaks.extend(found.map(|leak| format!("{} as {format}: {leak}", case.name)));
         }
         let bytes = std::fs::read(&saved).unwrap();
-        leaks.extend(originals.in_bytes(&bytes).map(|leak| format!("{} as a capture: {leak}", case.name)));
+        let name = bytes.windows(path.len()).any(|window| window == path.as_bytes()).then(|| path.to_owned());
+        leaks.extend(originals.in_bytes(&bytes).chain(name).map(|leak| format!("{} as a capture: {leak}", case.name)));
+        words += originals.words.len();
         let before = verdicts(&report(arguments(&case, false)));
         let after = verdicts(&report(PORTS.map(Path::new).into_iter().chain([saved.as_path()])));
         if before != after {
@@ -77,6 +82,7 @@ fn nobody_is_named_and_nothing_else_changes() {
     }
     assert!(leaks.is_empty(), "{} originals\n{}", leaks.len(), leaks.join("\n"));
     assert!(known > 500, "only {known} originals were looked for");
+    assert!(words > 5, "only {words} names that are words were looked for");
     assert!(differing.is_empty(), "{} differ\n{}", differing.len(), differing.join("\n"));
     hold_checksums(&saved_captures, folder.path());
 }
@@ -118,10 +124,12 @@ fn hold_checksums(captures: &[PathBuf], folder: &Path) {
 struct Originals {
     addresses: BTreeSet<IpAddr>,
     texts: BTreeSet<String>,
+    /// Names such as `device`, which are words of our own sentences as well.
+    words: BTreeSet<String>,
 }
 
 fn originals(report: &Value) -> Originals {
-    let mut originals = Originals { addresses: BTreeSet::new(), texts: BTreeSet::new() };
+    let mut originals = Originals { addresses: BTreeSet::new(), texts: BTreeSet::new(), words: BTreeSet::new() };
     for connection in report["connections"].as_array().unwrap() {
         for end in ["client", "server"] {
             originals.addresses.insert(connection[end]["address"].as_str().unwrap().parse().unwrap());
@@ -155,10 +163,19 @@ impl Originals {
     /// Shorter ones are in any text by chance, and a service's own wildcard is everybody's.
     fn text(&mut self, value: &Value) {
         let is_public = |text: &str| text.starts_with("*.") && Service::of(text).is_some();
-        // A user name such as `device` is a word of our own sentences as well.
-        let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
-        let text = value.as_str().filter(|text| text.len() > 3 && !is_public(text) && !is_word(text));
-        self.texts.extend(text.map(str::to_owned));
+        let Some(text) = value.as_str().filter(|text| text.len() > 3 && !is_public(text)) else { return };
+        let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase());
+        if is_word { &mut self.words } else { &mut self.texts }.insert(text.to_owned());
+    }
+
+    /// Words that name somebody: where the report has names, or between quotes in a sentence.
+    fn words_in(&self, format: &str, told: &str) -> Vec<String> {
+        let named = match format {
+            "json" => originals(&serde_json::from_str(told).expect("JSON")).words,
+            "text" => self.words.iter().filter(|word| told.contains(&format!("\"{word}\""))).cloned().collect(),
+            _ => BTreeSet::new(),
+        };
+        named.intersection(&self.words).cloned().collect()
     }
 
     fn in_text<'a>(&'a self, told: &'a str) -> impl Iterator<Item = String> + 'a {

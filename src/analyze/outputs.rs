@@ -1,5 +1,6 @@
 //! Where reports go: standard output and files, each with its format.
 
+use super::collector::{self, collector};
 use crate::cli::{Colour, FailOn, FormatName, OutputArgs};
 use crate::report::{
     Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
@@ -25,7 +26,9 @@ pub(super) fn of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
         FormatName::Jsonl => Box::new(Held::new(standard_output(arguments.color))),
         _ => Box::new(standard_output(arguments.color)),
     };
-    open(arguments, Pace::AtEnd, stdout)
+    let mut outputs = open(arguments, Pace::AtEnd, stdout)?;
+    outputs.extend(collector(arguments, collector::Pace::File)?);
+    Ok(outputs)
 }
 
 pub(super) fn standard_output(colour: Colour) -> impl Write {

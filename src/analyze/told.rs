@@ -152,7 +152,7 @@ impl Told {
     }
 
     /// The same, and completes the file that frames are saved in.
-    pub(super) fn finish_saving(mut self, capture: &Capture, groups: &[Group], known: Known<'_>) -> Result<Summary> {
+    pub(super) fn finish_saving(&mut self, capture: &Capture, groups: &[Group], known: Known<'_>) -> Result<Summary> {
         let groups = self.conclude(capture, groups)?;
         if let Some(saving) = self.saving.take() {
             let Known { info, secrets } = known;
@@ -161,7 +161,7 @@ impl Told {
                 self.redactor.as_deref_mut(),
             )?;
         }
-        Ok(self.summary)
+        Ok(std::mem::take(&mut self.summary))
     }
 
     fn conclude(&mut self, capture: &Capture, groups: &[Group]) -> Result<Vec<Group>> {

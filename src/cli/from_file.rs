@@ -4,6 +4,7 @@
 
 use super::{Cli, LiveArgs, OutputArgs, SelectionArgs, UntilArgs};
 use crate::config::{ConfigError, ConfigFile, Options, Setting};
+use crate::diagnosis::Thresholds;
 use crate::spelling;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -32,15 +33,29 @@ impl Cli {
         let mut arguments: Vec<OsString> = arguments.into_iter().collect();
         let command = Self::command();
         let matches = command.clone().try_get_matches_from(&arguments)?;
-        if let Some((place, options)) = options_of_file(&command, &matches)? {
-            arguments.splice(place..place, options);
+        let from_file = options_of_file(&command, &matches)?;
+        if let Some(FromFile { place, options, .. }) = &from_file {
+            arguments.splice(place..place, options.iter().cloned());
         }
-        let cli = Self::try_parse_from(arguments)?;
+        let mut cli = Self::try_parse_from(arguments)?;
+        if let Some(FromFile { thresholds, .. }) = from_file {
+            *cli.thresholds_mut() = thresholds;
+        }
         if cli.shows_payloads_of_nobody() {
             let problem = "--redact never shows payloads: leave out --payload";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, problem).into());
         }
         Ok(cli)
+    }
+
+    /// Where findings begin, of whatever is to be done.
+    const fn thresholds_mut(&mut self) -> &mut Thresholds {
+        match &mut self.command {
+            #[cfg(all(feature = "live", unix))]
+            Some(super::Command::Run(run)) => &mut run.output.thresholds,
+            Some(super::Command::Diff(diff)) => &mut diff.thresholds,
+            _ => &mut self.analyze.output.thresholds,
+        }
     }
 
     /// Whether payloads are to be shown, and nothing that tells whose they are.
@@ -54,8 +69,16 @@ impl Cli {
     }
 }
 
-/// What the file adds, and where in the command line that belongs.
-fn options_of_file(command: &Command, matches: &ArgMatches) -> Result<Option<(usize, Vec<OsString>)>, ConfigError> {
+/// What a file says. It is read once: it may be a pipe.
+struct FromFile {
+    /// Where in the command line its options belong.
+    place: usize,
+    options: Vec<OsString>,
+    thresholds: Thresholds,
+}
+
+/// What the file adds to the command line.
+fn options_of_file(command: &Command, matches: &ArgMatches) -> Result<Option<FromFile>, ConfigError> {
     let (place, command, matches) = match matches.subcommand() {
         None => (1, Some(command), matches),
         Some((name @ ("run" | "diff"), matches)) => (2, command.find_subcommand(name), matches),
@@ -77,7 +100,7 @@ fn options_of_file(command: &Command, matches: &ArgMatches) -> Result<Option<(us
             }
         }
     }
-    Ok(Some((place, options)))
+    Ok(Some(FromFile { place, options, thresholds: file.thresholds }))
 }
 
 /// Whether an option of the command line leaves no room for one of the file.

@@ -48,10 +48,10 @@ pub struct Cli {
     #[command(flatten)]
     pub analyze: AnalyzeArgs,
     /// Print this help
-    #[arg(short, long, action = ArgAction::HelpShort, help_heading = OTHER)]
+    #[arg(short, long, global = true, action = ArgAction::HelpShort, help_heading = OTHER)]
     help: Option<bool>,
     /// Print every option; `iotcap man | man -l -` is the manual
-    #[arg(long, action = ArgAction::HelpLong, help_heading = OTHER)]
+    #[arg(long, global = true, action = ArgAction::HelpLong, help_heading = OTHER)]
     help_all: Option<bool>,
     /// Print the version
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = OTHER)]
@@ -194,6 +194,20 @@ mod tests {
         let help = Cli::command().term_width(100).render_help().to_string();
         assert!(help.lines().count() <= 50, "{} lines", help.lines().count());
         assert!(help.contains("Examples:") && help.contains("--help-all"), "{help}");
+    }
+
+    #[test]
+    fn every_command_has_its_help() {
+        for command in Cli::command().get_subcommands() {
+            for option in ["-h", "--help", "--help-all"] {
+                let refused =
+                    Cli::try_parse_from(["iotcap", command.get_name(), option]).expect_err("help, not a value");
+                assert_eq!(refused.kind(), clap::error::ErrorKind::DisplayHelp, "{} {option}", command.get_name());
+                let help = refused.to_string();
+                assert!(help.contains(&format!("iotcap {}", command.get_name())), "{help}");
+                assert!(option == "--help-all" || help.lines().count() <= 50, "{help}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Options that say how the result is told.
 
-use crate::diagnosis::Stretch;
+use crate::diagnosis::{Stretch, Thresholds};
 use anstream::ColorChoice;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
@@ -28,6 +28,12 @@ pub struct OutputArgs {
     /// Another format, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
+    /// Finished connections as traces, to a collector: http://collector:4318 (OpenTelemetry; docs/otlp.md)
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub otlp: Option<String>,
+    /// What this place is called in traces [default: the host's name]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub sensor: Option<String>,
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
@@ -52,6 +58,9 @@ pub struct OutputArgs {
     /// Options and thresholds from a file (TOML; docs/iotcap.toml has them all)
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
+    /// Where findings begin: what that file says of it, once it was read.
+    #[arg(skip)]
+    pub thresholds: Thresholds,
     /// Colours: auto (on a terminal), always (for a pager) or never
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_short_help = true,
           alias = "colour", hide_possible_values = true)]

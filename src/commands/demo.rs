@@ -103,7 +103,7 @@ mod real {
     use super::{Cli, Context, ExitCode, Path, Result, command_line, say_where_the_reports_are};
     use crate::broker::{Broker, BrokerOptions};
     use crate::commands::verdicts::Verdicts;
-    use crate::live::{Session, Signal, Signals};
+    use crate::live::{Session, Signal};
     use crate::pki::Pki;
     use crate::publisher::fleet::{self, FleetResult};
     use crate::report::Pace;
@@ -123,13 +123,12 @@ mod real {
         broker: Broker,
         pki: Pki,
         port: u16,
-        signals: Signals,
+        signal: Signal,
     }
 
     impl Demo {
         pub(super) fn prepare(folder: &Path) -> Result<Self> {
-            // Before any thread: signals are for the capture's own.
-            let signals = Signals::block()?;
+            let signal = Signal::catch()?;
             let pki = Pki::load_or_create(&Pki::default_directory(), &[])?;
             let runtime = Runtime::new()?;
             let mut options = BrokerOptions::loopback(pki.server(), pki.ca_certificate());
@@ -140,7 +139,7 @@ mod real {
             let loopback = crate::source::live::loopback().unwrap_or_else(|| "lo".to_owned());
             let port_text = port.to_string();
             let cli = command_line(folder, ["-i", &loopback, "-p", &port_text, "--no-drop", "-w", &capture]);
-            let demo = Self { folder: folder.to_owned(), cli, runtime, broker, pki, port, signals };
+            let demo = Self { folder: folder.to_owned(), cli, runtime, broker, pki, port, signal };
             // Opened once to know whether it is permitted.
             drop(demo.session()?);
             Ok(demo)
@@ -164,8 +163,7 @@ mod real {
                 Session::open(&live.interfaces, live, &arguments.selection, output, Pace::AtOnce)?
             };
             let devices = fleet::fleet(&self.pki, self.port)?;
-            let signal: Signal = self.signals.listen()?;
-            let mut watch = session.start(signal)?;
+            let mut watch = session.start(self.signal)?;
             println!(
                 "captured live on loopback: a broker on port {}, {} devices, some of them broken on purpose\n",
                 self.port,

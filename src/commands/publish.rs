@@ -50,7 +50,7 @@ mod watched {
     use super::{ExitCode, Options, PublishReport, Result, exit_code, io, publisher};
     use crate::cli::Cli;
     use crate::commands::verdicts::Verdicts;
-    use crate::live::{Session, Signals};
+    use crate::live::{Session, Signal};
     use crate::report::Pace;
     use clap::Parser;
     use std::time::Duration;
@@ -59,8 +59,7 @@ mod watched {
     const QUIET: Duration = Duration::from_millis(300);
 
     pub(super) fn publish(options: &Options, interface: &str) -> Result<ExitCode> {
-        // Before any thread: signals are for the capture to see.
-        let signals = Signals::block()?;
+        let signal = Signal::catch()?;
         let folder = tempfile::tempdir()?;
         let report_path = folder.path().join("report.json");
         let report = format!("--report=json={}", report_path.display());
@@ -74,7 +73,7 @@ mod watched {
             &arguments.output,
             Pace::AtEnd,
         )?;
-        let mut watch = session.start(signals.listen()?)?;
+        let mut watch = session.start(signal)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let options = options.clone();

@@ -26,14 +26,14 @@ pub(super) fn closed(
     mqtt: Option<&mqtt::Facts>,
     unreachable: Option<&IcmpError>,
 ) -> Option<Closed> {
-    let mut signs: Vec<Sign> = Side::BOTH.into_iter().flat_map(|side| signs_of(side, tcp, tls, mqtt)).collect();
-    signs.extend(unreachable.filter(|_| tcp.established.is_none()).map(|error| Sign {
-        at: Moment::new(error.at, error.frame),
-        by: By::Path,
-        what: Mark::Unreachable,
-        basis: Basis::Observed,
-    }));
-    let first = signs.iter().min_by_key(|sign| (sign.at, sign.what))?;
+    let mut signs = Signs::default();
+    for side in Side::BOTH {
+        add_signs_of(side, tcp, tls, mqtt, &mut signs);
+    }
+    if let Some(error) = unreachable.filter(|_| tcp.established.is_none()) {
+        signs.add(Moment::new(error.at, error.frame), By::Path, Mark::Unreachable, Basis::Observed);
+    }
+    let first = signs.first?;
     // An error that is followed by a working handshake closed nothing; one that ended the attempt did.
     let how = match first.what {
         Mark::FatalAlert => Some(CloseHow::Alert),
@@ -41,6 +41,20 @@ pub(super) fn closed(
         _ => how_tcp_ended(tcp, first.by),
     };
     Some(Closed { by: first.by, how, at: first.at, basis: first.basis })
+}
+
+/// The signs of closing, of which the first one counts.
+#[derive(Default)]
+struct Signs {
+    first: Option<Sign>,
+}
+
+impl Signs {
+    fn add(&mut self, at: Moment, by: By, what: Mark, basis: Basis) {
+        if self.first.as_ref().is_none_or(|first| (at, what) < (first.at, first.what)) {
+            self.first = Some(Sign { at, by, what, basis });
+        }
+    }
 }
 
 /// A sign that somebody closes.
@@ -62,10 +76,8 @@ enum Mark {
     Unreachable,
 }
 
-fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option<&mqtt::Facts>) -> Vec<Sign> {
+fn add_signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option<&mqtt::Facts>, signs: &mut Signs) {
     let facts = tcp.side(side);
-    let mut signs = Vec::new();
-    let mut add = |at: Moment, by: By, what: Mark, basis: Basis| signs.push(Sign { at, by, what, basis });
     // A record of two bytes is as well a ping, unless its sender then closes.
     let then_closes = how_tcp_ended(tcp, side.into()).is_some();
     let ended = facts.fin.map(|fin| fin.at).into_iter().chain(facts.reset.map(|reset| reset.at)).min();
@@ -75,30 +87,29 @@ fn signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option
     // In the handshake nothing but an alert is so short.
     let in_session = |at: Moment| mqtt.and_then(|mqtt| mqtt.connack_at).is_some_and(|connected| connected < at);
     if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]).filter(|mark| counts(mark.at, mark.basis)) {
-        add(mark.at, side.into(), Mark::Disconnect, mark.basis);
+        signs.add(mark.at, side.into(), Mark::Disconnect, mark.basis);
     }
     for seen in tls.into_iter().flat_map(|tls| &tls.alerts).filter(|seen| seen.by == side) {
         match seen.alert {
-            Some(alert) if alert.is_fatal() => add(seen.at, side.into(), Mark::FatalAlert, seen.basis),
+            Some(alert) if alert.is_fatal() => signs.add(seen.at, side.into(), Mark::FatalAlert, seen.basis),
             Some(_) => {}
             None if in_session(seen.at) && !counts(seen.at, seen.basis) => {}
             // What an encrypted alert says is not known; hardly any but closing ones are ever sent.
-            None => add(seen.at, side.into(), Mark::CloseNotify, seen.basis),
+            None => signs.add(seen.at, side.into(), Mark::CloseNotify, seen.basis),
         }
     }
     if let Some(mark) = tls.and_then(|tls| tls.close_notify[side]).filter(|mark| counts(mark.at, mark.basis)) {
-        add(mark.at, side.into(), Mark::CloseNotify, mark.basis);
+        signs.add(mark.at, side.into(), Mark::CloseNotify, mark.basis);
     }
     if let Some(fin) = facts.fin {
-        add(fin.at, side.into(), Mark::Fin, Basis::Observed);
+        signs.add(fin.at, side.into(), Mark::Fin, Basis::Observed);
     }
     if let Some(reset) = facts.reset.filter(tcp::Reset::closes) {
         match forgery(side, &reset, tcp) {
-            Some(confidence) => add(reset.at, By::Path, Mark::Reset, Basis::Inferred(confidence)),
-            None => add(reset.at, side.into(), Mark::Reset, Basis::Observed),
+            Some(confidence) => signs.add(reset.at, By::Path, Mark::Reset, Basis::Inferred(confidence)),
+            None => signs.add(reset.at, side.into(), Mark::Reset, Basis::Observed),
         }
     }
-    signs
 }
 
 /// Whether something on the path sent this reset in the side's name: it came sooner than the side could have known what

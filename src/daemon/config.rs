@@ -33,6 +33,8 @@ pub struct DaemonConfig {
     pub evidence: EvidenceConfig,
     /// The log.
     pub log: LogConfig,
+    /// Finished connections as traces.
+    pub otlp: OtlpConfig,
 }
 
 /// Where the daemon answers, and whom.
@@ -87,6 +89,18 @@ pub struct EvidenceConfig {
     pub days: u64,
     /// The most files that one cause may write in a minute.
     pub files_per_minute: u32,
+}
+
+/// Finished connections as traces, for an OpenTelemetry collector.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OtlpConfig {
+    /// `http://HOST:PORT` or `https://HOST:PORT`; empty for no collector.
+    pub url: String,
+    /// What this place is called; empty for the name of the host.
+    pub sensor: String,
+    /// A file with headers to send, `name: value` a line; empty for none.
+    pub headers_file: PathBuf,
 }
 
 /// The log, on standard error.
@@ -153,6 +167,7 @@ impl Default for DaemonConfig {
             table: TableConfig::default(),
             evidence: EvidenceConfig::default(),
             log: LogConfig::default(),
+            otlp: OtlpConfig::default(),
         }
     }
 }
@@ -223,6 +238,11 @@ impl DaemonConfig {
         if !evidence.folder.as_os_str().is_empty() && !evidence.folder.is_absolute() {
             return Some("daemon.evidence.folder must begin with /".to_owned());
         }
+        if !self.otlp.url.is_empty() && !cfg!(feature = "otlp") {
+            return Some(
+                "daemon.otlp.url: this build sends no traces, it was made without the feature 'otlp'".to_owned(),
+            );
+        }
         self.http.problem()
     }
 
@@ -242,6 +262,7 @@ impl DaemonConfig {
             ("daemon.table", self.table != other.table),
             ("daemon.evidence.folder", self.evidence.folder != other.evidence.folder),
             ("daemon.log.format", self.log.format != other.log.format),
+            ("daemon.otlp", self.otlp != other.otlp),
         ];
         changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
@@ -296,7 +317,7 @@ mod tests {
         assert_eq!(example.daemon, expected);
         assert_eq!(example.daemon.problem(), None);
         // Each field is printed as `name: value`; sections are no keys of their own.
-        let sections = 4;
+        let sections = 5;
         let fields = format!(
             "{:?}",
             DaemonConfig {

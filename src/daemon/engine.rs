@@ -4,7 +4,7 @@
 use super::evidence::{Keeper, Kept, MemoryLimits};
 use crate::analyzer::{Analyzer, Config, Taken};
 use crate::connection::Record;
-use crate::diagnosis::{CaptureState, Desk, Outcome, Thresholds, Verdict};
+use crate::diagnosis::{CaptureState, Desk, Group, Outcome, Thresholds, Verdict};
 use crate::frame::{Frame, FrameId};
 use crate::net::FlowKey;
 use crate::time::Timestamp;
@@ -84,9 +84,13 @@ impl Engine {
         let taken = self.analyzer.push(&frame);
         // What this frame ended may have had the key that it begins anew.
         self.take_records();
-        if let Taken::Connection(key) = taken {
-            let is_first = self.analyzer.stats().table.opened > opened;
-            self.keeper.keep(key, interface, &frame, is_first);
+        match taken {
+            Taken::Connection(key) => {
+                let is_first = self.analyzer.stats().table.opened > opened;
+                self.keeper.keep(key, interface, &frame, is_first);
+            }
+            Taken::Supporting => self.keeper.keep_supporting(interface, &frame),
+            Taken::PassedOver => {}
         }
     }
 
@@ -112,8 +116,22 @@ impl Engine {
             Outcome::Degraded => self.tuning.evidence.degraded,
             Outcome::Ok | Outcome::Open | Outcome::Inconclusive => false,
         };
-        let frames = self.keeper.take(record.ordinal).filter(|_| is_wanted);
+        let mut frames = self.keeper.take(record.ordinal).filter(|_| is_wanted);
+        if let (Some(frames), Some(resolution)) = (&mut frames, &record.resolution) {
+            let messages = resolution.query.iter().chain([&resolution.answer]);
+            self.keeper.add_supporting(frames, messages.map(|message| message.frame));
+        }
         Some(Finished { record, verdict, frames })
+    }
+
+    /// The findings that span connections, since they were forgotten.
+    pub(super) fn groups(&self) -> Vec<Group> {
+        self.desk.groups()
+    }
+
+    /// Begins to look for them anew.
+    pub(super) fn forget_groups(&mut self) {
+        self.desk.forget_groups();
     }
 
     /// Frames were dropped before they could be read.
@@ -190,6 +208,7 @@ impl Drops {
 mod tests {
     use super::*;
     use crate::source::{FileSource, Source};
+    use etherparse::PacketBuilder;
     use std::path::Path;
 
     const HEALTHY: &str = "paho-tls12/capture.pcapng";
@@ -201,6 +220,7 @@ mod tests {
         let tuning = Tuning { thresholds: Thresholds::default(), memory, evidence: EVERYTHING };
         let mut config = Config::default();
         config.interest.ports = vec![8883];
+        config.interest.dns = true;
         config.connection.ports = vec![8883];
         Engine::new(config, tuning)
     }
@@ -242,6 +262,33 @@ mod tests {
         engine.finish();
         assert_eq!(all(&mut engine), [(Outcome::Ok, None)]);
         assert_eq!(engine.keeper().bytes(), 0);
+    }
+
+    #[test]
+    fn the_answer_of_dns_that_led_to_the_server_comes_with_the_frames() {
+        // example.org is at 203.0.113.1, which is put in the place of a server's address (RFC 1035, 4.1).
+        const ANSWER: &[u8] =
+            b"\0\x07\x81\x80\0\x01\0\x01\0\0\0\0\x07example\x03org\0\0\x01\0\x01\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04";
+        let recorded = frames(FAILED);
+        let (at, link_type, _, first) = &recorded[0];
+        assert_eq!(*link_type, crate::frame::LinkType::ETHERNET);
+        let (client, server): ([u8; 4], [u8; 4]) =
+            (first[26..30].try_into().unwrap(), first[30..34].try_into().unwrap());
+        let mut engine = engine();
+        for address in [[203, 0, 113, 9], server] {
+            let mut answer = Vec::new();
+            let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([203, 0, 113, 53], client, 64).udp(53, 50_000);
+            builder.write(&mut answer, &[ANSWER, &address].concat()).unwrap();
+            let original_len = u32::try_from(answer.len()).unwrap();
+            let frame = Frame { id: FrameId::new(0, 0), at: *at, link_type: *link_type, original_len, data: &answer };
+            engine.push(0, &frame, *at);
+        }
+        push(&mut engine, FAILED, 0, None);
+        engine.finish();
+        let kept = engine.poll().and_then(|finished| finished.frames).unwrap();
+        let numbers: Vec<u64> = kept.frames().map(|frame| frame.id.number()).collect();
+        // The first answer leads elsewhere.
+        assert_eq!(numbers, (2..=u64::try_from(recorded.len()).unwrap() + 2).collect::<Vec<_>>());
     }
 
     #[test]

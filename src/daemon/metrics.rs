@@ -70,6 +70,8 @@ pub(super) struct Metrics {
     evidence_files: Gauge,
     evidence_bytes: Gauge,
     log_dropped: Counter,
+    otlp_messages: Counters1,
+    otlp_waiting: Gauge,
     readers: Gauge,
     readers_lagged: Counter,
     resident: Gauge,
@@ -81,6 +83,15 @@ pub(super) struct Metrics {
 struct Names {
     known: BTreeSet<String>,
     most: usize,
+}
+
+/// What became of the messages for a collector.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    pub(super) taken: u64,
+    pub(super) failed: u64,
+    pub(super) dropped: u64,
+    pub(super) waiting: u64,
 }
 
 /// What an analyzer had done the last time that somebody looked.
@@ -123,6 +134,8 @@ impl Metrics {
             evidence_files: Gauge::default(),
             evidence_bytes: Gauge::default(),
             log_dropped: Counter::default(),
+            otlp_messages: Family::default(),
+            otlp_waiting: Gauge::default(),
             readers: Gauge::default(),
             readers_lagged: Counter::default(),
             resident: Gauge::default(),
@@ -188,6 +201,12 @@ impl Metrics {
         registry.register("evidence_files", "Evidence files in the folder", m.evidence_files.clone());
         registry.register_with_unit("evidence_folder", "Their size", Unit::Bytes, m.evidence_bytes.clone());
         registry.register("log_lines_dropped", "Log lines that nobody took in time", m.log_dropped.clone());
+        registry.register(
+            "otlp_messages",
+            "Connections for the collector, by what became of them",
+            m.otlp_messages.clone(),
+        );
+        registry.register("otlp_waiting", "Connections that wait for the collector", m.otlp_waiting.clone());
         registry.register("event_readers", "Who reads /api/events", m.readers.clone());
         registry.register("event_readers_lagged", "How often one was too slow", m.readers_lagged.clone());
         registry.register_with_unit("resident_memory", "Resident memory", Unit::Bytes, m.resident.clone());
@@ -198,6 +217,7 @@ impl Metrics {
         for outcome in ["ok", "degraded", "failed", "open", "inconclusive"] {
             drop(m.connections.get_or_create(&[("outcome", outcome.to_owned()), ("cause", String::new())]));
         }
+        metrics.sent(Sent::default());
         metrics.registry = registry;
         metrics
     }
@@ -310,6 +330,15 @@ impl Metrics {
     /// All lines that were dropped so far.
     pub(super) fn log_dropped(&self, lines: u64) {
         self.log_dropped.inc_by(lines.saturating_sub(self.log_dropped.get()));
+    }
+
+    /// What became of all messages for the collector so far.
+    pub(super) fn sent(&self, Sent { taken, failed, dropped, waiting }: Sent) {
+        for (result, count) in [("sent", taken), ("failed", failed), ("dropped", dropped)] {
+            let counter = self.otlp_messages.get_or_create(&[("result", result.to_owned())]);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+        self.otlp_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     pub(super) fn reader_came(&self) {

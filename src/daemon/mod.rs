@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! capture threads ──News──▶ analysis thread ──Finished──▶ teller thread ──▶ log, recent connections, events
-//!                           (Engine, sans-I/O)                        └──▶ evidence thread ──▶ files
+//!                           (Engine, sans-I/O)                        ├──▶ evidence thread ──▶ files
+//!                                                                      └──▶ otlp thread ──▶ collector
 //!                                                     main thread: tokio, HTTP, signals, systemd
 //! ```
 //!
@@ -15,9 +16,13 @@ mod config;
 #[cfg(all(feature = "live", unix))]
 mod clock;
 #[cfg(all(feature = "live", unix))]
+mod collector;
+#[cfg(all(feature = "live", unix))]
 mod engine;
 #[cfg(all(feature = "live", unix))]
 mod evidence;
+#[cfg(all(feature = "live", unix))]
+mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod health;
 #[cfg(all(feature = "live", unix))]
@@ -37,6 +42,8 @@ mod teller;
 #[cfg(all(feature = "live", unix))]
 mod watch;
 
-pub use config::{DaemonConfig, EvidenceConfig, HttpConfig, Listen, LogConfig, LogFormat, LogLevel, TableConfig};
+pub use config::{
+    DaemonConfig, EvidenceConfig, HttpConfig, Listen, LogConfig, LogFormat, LogLevel, OtlpConfig, TableConfig,
+};
 #[cfg(all(feature = "live", unix))]
 pub use service::{Given, run};

@@ -2,9 +2,11 @@
 //! ends it.
 
 use super::clock;
+use super::collector::{self, Collector};
 use super::config::{DaemonConfig, EvidenceConfig, Listen};
 use super::engine::{Engine, EvidenceOf, Tuning};
 use super::evidence::{self, MemoryLimits};
+use super::gathered::Gathered;
 use super::health::Health;
 use super::http::events::Events;
 use super::http::{self, Access, Bound, Shared};
@@ -20,7 +22,7 @@ use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
 use crate::flow;
-use crate::privileges::{self, Account, Keep, Paths};
+use crate::privileges::{self, Account, Keep};
 use crate::source::bpf::{FilterProgram, kernel_filter};
 use crate::source::live::{LiveCapture, Options};
 use anyhow::{Context, Result, bail};
@@ -100,6 +102,7 @@ struct Opened {
     socket: Option<Bound>,
     access: Access,
     memory: Option<File>,
+    collector: Option<Collector>,
 }
 
 impl Opened {
@@ -113,7 +116,8 @@ impl Opened {
         let listen = config.http.address().map_err(anyhow::Error::msg)?;
         let socket = http::bind(&listen).with_context(|| format!("cannot listen on {}", config.http.listen))?;
         let access = access(config, &listen)?;
-        Ok(Self { capture, socket, access, memory: File::open("/proc/self/statm").ok() })
+        let collector = Collector::open(&config.otlp)?;
+        Ok(Self { capture, socket, access, memory: File::open("/proc/self/statm").ok(), collector })
     }
 }
 
@@ -149,14 +153,15 @@ fn leave_root(given: &Given, config: &DaemonConfig) -> Result<String> {
         privileges::leave_root(account, Keep::NetRaw)?;
     }
     let parent = |path: &Path| path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-    let mut paths = Paths { read: parent(&given.config).into_iter().collect(), write: Vec::new() };
+    let mut reach = collector::reach(&config.otlp)?;
+    reach.read.extend(parent(&given.config));
     if has_evidence(&config.evidence) {
-        paths.write.push(folder.clone());
+        reach.write.push(folder.clone());
     }
     if let Ok(Listen::Unix(path)) = config.http.address() {
-        paths.write.extend(parent(&path));
+        reach.write.extend(parent(&path));
     }
-    let sealed = privileges::seal_but_for(Keep::NetRaw, &paths)?;
+    let sealed = privileges::seal_but_for(Keep::NetRaw, &reach)?;
     Ok(match account {
         Some(account) => format!("running as {}, {sealed}", account.name),
         None => sealed.to_string(),
@@ -196,7 +201,7 @@ impl<'a> Daemon<'a> {
     /// Starts the threads. To be called inside the runtime.
     fn start(given: &'a Given, config: ConfigFile, opened: Opened, log: Log) -> Result<Self> {
         let daemon = &config.daemon;
-        let Opened { capture, socket, access, memory } = opened;
+        let Opened { capture, socket, access, memory, collector } = opened;
         let listen = |kind| signal(kind).context("signals cannot be heard");
         let hangup = listen(SignalKind::hangup())?;
         let ending = [listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?];
@@ -204,6 +209,7 @@ impl<'a> Daemon<'a> {
         let health = Arc::new(Health::new(&daemon.interfaces));
         let limits = recent::Limits { connections: daemon.http.recent, bytes: daemon.http.recent_mib << 20 };
         let recent = Arc::new(Mutex::new(Recent::new(limits)));
+        let gathered = Arc::new(Mutex::new(Gathered::default()));
         let events = Events::new();
         let mut threads = Vec::new();
         let evidence = if has_evidence(&daemon.evidence) {
@@ -216,10 +222,13 @@ impl<'a> Daemon<'a> {
             None
         };
         let healthy = teller::healthy(&daemon.log);
+        let tally = collector.as_ref().map(Collector::tally);
         let teller = Teller {
             recent: Arc::clone(&recent),
+            gathered: Arc::clone(&gathered),
             events: events.clone(),
             evidence: evidence.clone(),
+            collector,
             healthy: Arc::clone(&healthy),
         };
         let (teller, thread) = teller.start().context("no thread to tell connections in")?;
@@ -236,7 +245,16 @@ impl<'a> Daemon<'a> {
         threads.insert(0, thread);
         if let Some(socket) = socket {
             let memory = memory.map(|file| Arc::new(Mutex::new(file)));
-            let shared = Shared { health: Arc::clone(&health), metrics, recent, events, log: log.clone(), memory };
+            let shared = Shared {
+                health: Arc::clone(&health),
+                metrics,
+                recent,
+                gathered,
+                events,
+                log: log.clone(),
+                memory,
+                tally,
+            };
             let clients = daemon.http.clients;
             tokio::spawn(async move {
                 if let Err(error) = http::serve(socket, clients, access, shared).await {

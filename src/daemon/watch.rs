@@ -6,6 +6,7 @@ use super::engine::{Engine, Finished, Tuning};
 use super::health::Health;
 use super::metrics::{Metrics, Seen};
 use super::teller::Line;
+use crate::diagnosis::Outcome;
 use crate::frame::{Frame, FrameId};
 use crate::live::{Change, Links};
 use crate::source::live::{Batch, Captured, Counters, News, Running};
@@ -25,6 +26,11 @@ const END: Duration = Duration::from_millis(300);
 const LAST_WORDS: Duration = Duration::from_millis(1200);
 /// How often the counters are brought up to date.
 const COUNT: Duration = Duration::from_millis(250);
+
+/// How often it is looked for findings that span connections, where there are new failures.
+const GATHER: Duration = Duration::from_secs(2);
+/// And how often that begins anew.
+const GATHER_ANEW: Duration = Duration::from_hours(1);
 
 /// What a watch is made of.
 pub(super) struct Parts {
@@ -49,6 +55,15 @@ struct Watch {
     steps: Steps,
     seen: Seen,
     next_count: Instant,
+    gathering: Gathering,
+}
+
+/// When to look for findings that span connections.
+struct Gathering {
+    /// Something has failed since.
+    is_due: bool,
+    next: Instant,
+    anew: Instant,
 }
 
 /// Starts the thread. It ends when the orders are dropped, or with the last interface.
@@ -81,6 +96,7 @@ impl Watch {
             steps: Steps::new(now),
             seen: Seen::default(),
             next_count: now.steady,
+            gathering: Gathering { is_due: false, next: now.steady, anew: now.steady + GATHER_ANEW },
             parts,
         }
     }
@@ -120,6 +136,9 @@ impl Watch {
         if now.steady >= self.next_count {
             self.next_count = now.steady + COUNT;
             self.count();
+        }
+        if self.gathering.is_due && now.steady >= self.gathering.next {
+            self.gather(now);
         }
     }
 
@@ -172,7 +191,7 @@ impl Watch {
 
     fn came_back(&self, interface: usize) {
         let name = self.name(interface);
-        tracing::info!(interface = name, "an interface is back");
+        tracing::info!(interface = name, called = self.links.name(interface), "an interface is back");
         self.parts.health.set_up(interface, true);
         self.parts.metrics.interface(name, true);
     }
@@ -194,7 +213,19 @@ impl Watch {
         self.seen.begin_anew();
     }
 
-    fn tell(&self, finished: Finished) {
+    /// Tells what spans connections.
+    fn gather(&mut self, now: Now) {
+        let groups = self.parts.engine.groups();
+        self.gathering.is_due = !groups.is_empty() && !self.parts.teller.offer_groups(groups, now.wall);
+        self.gathering.next = now.steady + GATHER;
+        if now.steady >= self.gathering.anew {
+            self.gathering.anew = now.steady + GATHER_ANEW;
+            self.parts.engine.forget_groups();
+        }
+    }
+
+    fn tell(&mut self, finished: Finished) {
+        self.gathering.is_due |= finished.verdict.outcome != Outcome::Ok;
         self.parts.metrics.finished(&finished.record, &finished.verdict);
         if self.parts.teller.offer(finished).is_err() {
             self.parts.metrics.untold();
@@ -219,6 +250,7 @@ impl Watch {
             self.parts.metrics.finished(&finished.record, &finished.verdict);
             self.tell_before(deadline, finished);
         }
+        self.gather(now);
         self.count();
     }
 

@@ -11,8 +11,10 @@ use super::groups::{self, Group, Groups};
 use super::rules;
 use super::{CaptureState, Case, Draft, Judged, Thresholds, Verdict};
 use crate::connection::{Arrival, Record};
+use crate::frame::FrameId;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub struct Desk {
     thresholds: Thresholds,
     waiting: VecDeque<(Timestamp, Draft)>,
     arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
+    /// The first frames of their connections: each is told when it is accepted, and again when it is over.
+    arrived: HashSet<FrameId, foldhash::fast::RandomState>,
     groups: Groups,
     now: Option<Timestamp>,
     is_finished: bool,
@@ -75,22 +79,24 @@ impl Desk {
 
     /// A server has accepted a client.
     pub fn arrived(&mut self, arrival: Arrival) {
+        if !self.arrived.insert(arrival.first.frame) {
+            return;
+        }
         let server = arrival.endpoints.server;
         if self.arrivals.len() >= MAX_SERVERS
             && !self.arrivals.contains_key(&server)
             && let Some((_, forgotten)) = self.arrivals.pop_first()
         {
-            self.counts.forgotten_arrivals += forgotten.len() as u64;
+            for arrival in &forgotten {
+                self.forget(arrival);
+            }
         }
         let arrivals = self.arrivals.entry(server).or_default();
-        if arrivals.iter().any(|known| known.first.frame == arrival.first.frame) {
-            return;
-        }
-        if arrivals.len() == MAX_ARRIVALS {
-            arrivals.pop_front();
-            self.counts.forgotten_arrivals += 1;
-        }
+        let oldest = if arrivals.len() == MAX_ARRIVALS { arrivals.pop_front() } else { None };
         arrivals.push_back(arrival);
+        if let Some(oldest) = oldest {
+            self.forget(&oldest);
+        }
     }
 
     /// A connection is over.
@@ -101,7 +107,9 @@ impl Desk {
     /// A connection is over, and was perhaps judged by itself.
     pub fn push_draft(&mut self, draft: Draft) {
         let record = &*draft.record;
-        if let Some(arrival) = record.arrival() {
+        if !self.arrived.contains(&record.first.frame)
+            && let Some(arrival) = record.arrival()
+        {
             self.arrived(arrival);
         }
         let now = self.now.map_or(record.last.at, |now| now.max(record.last.at));
@@ -139,10 +147,21 @@ impl Desk {
         self.groups.all()
     }
 
+    /// Forgets the findings that span connections, those that are under way too: their number is bounded, and whoever goes on
+    /// for months wants those of today.
+    pub fn forget_groups(&mut self) {
+        self.groups = Groups::default();
+    }
+
     /// What gave way to the bounds.
     #[must_use]
     pub const fn counts(&self) -> DeskCounts {
         self.counts
+    }
+
+    fn forget(&mut self, arrival: &Arrival) {
+        self.arrived.remove(&arrival.first.frame);
+        self.counts.forgotten_arrivals += 1;
     }
 
     fn judge(&mut self, record: &Record, drafted: Option<Verdict>, capture: CaptureState) -> Verdict {

@@ -7,7 +7,7 @@ mod facts;
 mod parting;
 mod tell;
 
-pub use tell::{github, json, markdown, text};
+pub use tell::{github, html, json, json_lines, junit, markdown, text};
 
 use crate::report::model::{Connection, Outcome, Rung, Summary};
 use crate::report::{badness, phrases};
@@ -166,9 +166,23 @@ impl Diff {
     /// Whether something of the second capture is at least this bad, and was not so bad in the first.
     #[must_use]
     pub fn is_worse(&self, at_least: Outcome) -> bool {
-        let is_bad = |outcome: Outcome| badness(outcome) <= badness(at_least);
-        let is_worse = |pair: &Pair| badness(pair.b.outcome) < badness(pair.a.outcome) && is_bad(pair.b.outcome);
-        self.pairs.iter().any(is_worse) || self.only_b.iter().any(|brief| is_bad(brief.outcome))
+        self.pairs.iter().any(|pair| pair.is_worse(at_least)) || self.only_b.iter().any(|brief| brief.is_bad(at_least))
+    }
+}
+
+impl Pair {
+    /// Whether the second one is at least this bad, and the first was better.
+    #[must_use]
+    pub fn is_worse(&self, at_least: Outcome) -> bool {
+        badness(self.b.outcome) < badness(self.a.outcome) && self.b.is_bad(at_least)
+    }
+}
+
+impl Brief {
+    /// Whether the connection is at least this bad.
+    #[must_use]
+    pub fn is_bad(&self, at_least: Outcome) -> bool {
+        badness(self.outcome) <= badness(at_least)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether the interfaces are still there. Some systems tell a capture when its interface goes down, others (Linux) do not.
 
-use crate::source::live::is_up;
+use crate::source::live::Link;
 use std::time::{Duration, Instant};
 
 /// How often a silent interface is looked after.
@@ -8,7 +8,7 @@ const EVERY: Duration = Duration::from_millis(250);
 
 /// The interfaces of a capture.
 pub(crate) struct Links {
-    links: Vec<(String, State)>,
+    links: Vec<(Link, State)>,
     next: Instant,
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Change {
 
 impl Links {
     pub(crate) fn new(names: &[String], now: Instant) -> Self {
-        Self { links: names.iter().map(|name| (name.clone(), State::Up)).collect(), next: now + EVERY }
+        Self { links: names.iter().map(|name| (Link::named(name), State::Up)).collect(), next: now + EVERY }
     }
 
     /// The capture says that its interface is gone; whether that is news.
@@ -41,9 +41,15 @@ impl Links {
 
     /// The capture says that its interface is back.
     pub(crate) fn find(&mut self, interface: usize) {
-        if let Some((_, state)) = self.links.get_mut(interface) {
+        if let Some((link, state)) = self.links.get_mut(interface) {
+            link.follow();
             *state = State::Up;
         }
+    }
+
+    /// What an interface is called now.
+    pub(crate) fn name(&self, interface: usize) -> String {
+        self.links.get(interface).map_or_else(|| "an interface".to_owned(), |(link, _)| link.called())
     }
 
     /// Looks after the interfaces, if it is time to. To be called while nothing comes: what brings frames is up.
@@ -52,8 +58,8 @@ impl Links {
             return Vec::new();
         }
         self.next = now + EVERY;
-        let check = |(index, (name, state)): (usize, &mut (String, State))| {
-            let change = match (*state, is_up(name)) {
+        let check = |(index, (link, state)): (usize, &mut (Link, State))| {
+            let change = match (*state, link.is_up()) {
                 (State::Up, false) => (State::Down, Change::WentDown),
                 (State::Down, true) => (State::Up, Change::CameBack),
                 _ => return None,

@@ -1,7 +1,7 @@
 //! `iotcap -i IF`: joins a live capture with the analysis. In come frames and news of the interfaces, out go lines as things
 //! happen, verdicts as connections end or are stuck, and a summary when the capture ends.
 //!
-//! The order matters: signals are blocked and everything is opened first, then root is dropped, then threads are started.
+//! The order matters: signals are caught and everything is opened first, then root is dropped, then threads are started.
 
 mod links;
 mod session;
@@ -13,7 +13,7 @@ mod watch;
 
 pub(crate) use links::{Change, Links};
 pub(crate) use session::{Rights, Session};
-pub(crate) use signals::{Signal, Signals};
+pub(crate) use signals::Signal;
 
 use crate::analyze::exit_code;
 use crate::cli::{AnalyzeArgs, FailOn};
@@ -26,14 +26,14 @@ use std::process::ExitCode;
 /// # Errors
 /// One sentence where an interface cannot be captured on, a report not be written, or root not be left.
 pub fn watch(arguments: &AnalyzeArgs) -> Result<ExitCode> {
-    let signals = Signals::block()?;
+    let signal = Signal::catch()?;
     let AnalyzeArgs { live, selection, output, until, .. } = arguments;
     let session = Session::open(&live.interfaces, live, selection, output, Pace::AtOnce)?;
     let rights = Rights::of(live, output)?;
     session.hand_files_to(rights.account());
     rights.leave_root()?;
     rights.seal()?;
-    let mut watch = session.start(signals.listen()?)?;
+    let mut watch = session.start(signal)?;
     watch.set_limits(until);
     watch.run()?;
     let summary = watch.finish()?;

@@ -7,7 +7,7 @@ use crate::analyze::{self, Output, Told};
 use crate::cli::{FormatName, LiveArgs, OutputArgs, SelectionArgs};
 use crate::diagnosis::Thresholds;
 use crate::expect::Expectations;
-use crate::privileges::{self, Account, Keep};
+use crate::privileges::{self, Account, Keep, Reach};
 use crate::report::Pace;
 use crate::saving::LiveFile;
 use crate::source::bpf::{FilterProgram, kernel_filter};
@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
         let open =
             |path: &PathBuf| File::open(path).with_context(|| format!("cannot read the key log {}", path.display()));
         let key_log = selection.keylog.as_ref().map(open).transpose()?;
-        let thresholds = analyze::thresholds(output)?;
+        let thresholds = analyze::thresholds(output);
         let expectations = analyze::expectations(output)?;
         let route = live::default_route();
         Ok(Self {
@@ -126,6 +126,8 @@ impl<'a> Session<'a> {
 pub(crate) struct Rights {
     account: Option<Account>,
     keep: Keep,
+    /// What is needed even then.
+    reach: Reach,
     /// Whether they are to be given up.
     drop: bool,
     /// Whether it is said.
@@ -137,7 +139,8 @@ impl Rights {
     pub(crate) fn of(live: &LiveArgs, output: &OutputArgs) -> Result<Self> {
         let keep = if live.reopen { Keep::NetRaw } else { Keep::Nothing };
         let account = if live.no_drop { None } else { Account::to_become(live.user.as_deref())? };
-        Ok(Self { account, keep, drop: !live.no_drop, told: output.verbose > 0 })
+        let reach = analyze::reach(output)?;
+        Ok(Self { account, keep, reach, drop: !live.no_drop, told: output.verbose > 0 })
     }
 
     /// Who the process will run as, where it changes.
@@ -164,7 +167,7 @@ impl Rights {
     /// Gives up the rest.
     pub(crate) fn seal(&self) -> Result<()> {
         if self.drop {
-            let sealed = privileges::seal(self.keep)?;
+            let sealed = privileges::seal_but_for(self.keep, &self.reach)?;
             if self.told {
                 let user =
                     self.account.as_ref().map_or_else(String::new, |account| format!("running as {}, ", account.name));

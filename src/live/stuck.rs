@@ -72,8 +72,9 @@ impl Stuck {
         self.beginnings.remove(&FlowKey::new(record.endpoints.client, record.endpoints.server));
     }
 
-    /// Those that have not moved for too long, each once, as they would look if the capture ended now.
-    pub(super) fn poll(&mut self, now: Timestamp) -> Vec<Record> {
+    /// Those that have not moved for too long, each once, as they would look if the capture ended now. `known` has the names
+    /// and secrets that have come.
+    pub(super) fn poll(&mut self, now: Timestamp, known: &mut Analyzer) -> Vec<Record> {
         let mut due = Vec::new();
         for (key, beginning) in &mut self.beginnings {
             if beginning.due > now {
@@ -86,7 +87,7 @@ impl Stuck {
         let mut records: Vec<_> = due
             .into_iter()
             .filter_map(|key| self.beginnings.remove(&key))
-            .filter_map(|beginning| beginning.analysed(&self.config))
+            .filter_map(|beginning| known.aside(self.config.clone(), beginning.frames.iter().map(Kept::frame)))
             .collect();
         records.sort_by_key(|record| record.first.frame);
         records
@@ -105,15 +106,12 @@ impl Beginning {
         }
         last
     }
+}
 
-    fn analysed(&self, config: &Config) -> Option<Record> {
-        let mut analyzer = Analyzer::new(config.clone());
-        for Kept { id, at, link_type, original_len, data } in &self.frames {
-            let frame = Frame { id: *id, at: *at, link_type: *link_type, original_len: *original_len, data };
-            analyzer.push(&frame);
-        }
-        analyzer.finish();
-        std::iter::from_fn(|| analyzer.poll()).last()
+impl Kept {
+    fn frame(&self) -> Frame<'_> {
+        let Self { id, at, link_type, original_len, data } = self;
+        Frame { id: *id, at: *at, link_type: *link_type, original_len: *original_len, data }
     }
 }
 
@@ -128,9 +126,16 @@ mod tests {
     const CLIENT: [u8; 4] = [192, 0, 2, 10];
     const SERVER: [u8; 4] = [192, 0, 2, 20];
 
+    fn config() -> Config {
+        Config { interest: Interest { ports: vec![8883], dns: true, ..Interest::default() }, ..Config::default() }
+    }
+
+    fn nothing_known() -> Analyzer {
+        Analyzer::new(config())
+    }
+
     fn stuck() -> (Stuck, FlowKey) {
-        let interest = Interest { ports: vec![8883], ..Interest::default() };
-        let stuck = Stuck::new(Config { interest, ..Config::default() }, Duration::from_secs(7));
+        let stuck = Stuck::new(config(), Duration::from_secs(7));
         let endpoint = |address: [u8; 4], port| Endpoint::new(Ipv4Addr::from(address).into(), port);
         (stuck, FlowKey::new(endpoint(CLIENT, 40_000), endpoint(SERVER, 8883)))
     }
@@ -154,11 +159,11 @@ mod tests {
         stuck.begin(key, &frame(1, 0, &syn));
         stuck.go_on(key, &frame(2, 1, &syn));
         stuck.go_on(key, &frame(3, 3, &syn));
-        assert!(stuck.poll(Timestamp::from_secs(6)).is_empty());
-        let told = stuck.poll(Timestamp::from_secs(7));
+        assert!(stuck.poll(Timestamp::from_secs(6), &mut nothing_known()).is_empty());
+        let told = stuck.poll(Timestamp::from_secs(7), &mut nothing_known());
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].tcp.client.syns.count, 3);
-        assert!(stuck.poll(Timestamp::from_secs(60)).is_empty());
+        assert!(stuck.poll(Timestamp::from_secs(60), &mut nothing_known()).is_empty());
     }
 
     #[test]
@@ -167,8 +172,27 @@ mod tests {
         let (syn, longer) = (syn(), [syn(), vec![0; 9]].concat());
         stuck.begin(key, &frame(1, 0, &syn));
         stuck.go_on(key, &frame(2, 5, &longer));
-        assert!(stuck.poll(Timestamp::from_secs(8)).is_empty());
-        assert_eq!(stuck.poll(Timestamp::from_secs(12)).len(), 1);
+        assert!(stuck.poll(Timestamp::from_secs(8), &mut nothing_known()).is_empty());
+        assert_eq!(stuck.poll(Timestamp::from_secs(12), &mut nothing_known()).len(), 1);
+    }
+
+    #[test]
+    fn the_name_that_dns_gave_is_known() {
+        // example.org is at 192.0.2.20 (RFC 1035, 4.1).
+        const ANSWER: &[u8] = b"\0\x07\x81\x80\0\x01\0\x01\0\0\0\0\x07example\x03org\0\0\x01\0\x01\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x14";
+        let (mut stuck, key) = stuck();
+        let mut analyzer = nothing_known();
+        let mut answer = Vec::new();
+        PacketBuilder::ipv4([192, 0, 2, 53], CLIENT, 64).udp(53, 50_000).write(&mut answer, ANSWER).unwrap();
+        analyzer.push(&frame(1, 0, &answer));
+        let syn = syn();
+        analyzer.push(&frame(2, 1, &syn));
+        stuck.begin(key, &frame(2, 1, &syn));
+        let told = stuck.poll(Timestamp::from_secs(9), &mut analyzer);
+        assert_eq!(told.iter().map(Record::server_name).collect::<Vec<_>>(), [Some("example.org")]);
+        // It is still known to the connection's own analysis.
+        analyzer.finish();
+        assert_eq!(analyzer.names().answers().count(), 1);
     }
 
     #[test]

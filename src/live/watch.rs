@@ -235,7 +235,7 @@ impl<'a> Watch<'a> {
             }
             News::Back { interface } => {
                 self.links.find(interface);
-                self.say(&format!("{} is back", self.name(interface)));
+                self.say(&format!("{} is back", self.links.name(interface)));
             }
             News::Over { .. } => self.alive = self.alive.saturating_sub(1),
         }
@@ -310,7 +310,7 @@ impl<'a> Watch<'a> {
     fn look_after_links(&mut self) {
         for (interface, change) in self.links.poll(instant()) {
             match change {
-                Change::CameBack => self.say(&format!("{} is back", self.name(interface))),
+                Change::CameBack => self.say(&format!("{} is back", self.links.name(interface))),
                 Change::WentDown => {
                     self.say_lost(interface, "it is down");
                     if !self.parts.reopen {
@@ -331,7 +331,7 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         self.next_look = now + LOOK_THROUGH;
-        for record in self.stuck.poll(clock() - LAG) {
+        for record in self.stuck.poll(clock() - LAG, &mut self.analyzer) {
             self.status.clear();
             self.parts.told.provisional(&record)?;
         }

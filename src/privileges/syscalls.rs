@@ -31,26 +31,30 @@ const NEVER: &[libc::c_long] = &[
 /// The sockets that may still be opened: to programs of this machine, and for the kernel's list of interfaces.
 const LOCAL: [libc::c_int; 2] = [libc::AF_UNIX, libc::AF_NETLINK];
 
+/// And those of who has a collector to connect to: Landlock bounds to which ports.
+const INTERNET: [libc::c_int; 2] = [libc::AF_INET, libc::AF_INET6];
+
 /// Refuses these calls to this thread, and to those that it starts. None where the processor is not one that is known.
 ///
 /// # Errors
 /// If the kernel has no seccomp.
-pub(super) fn refuse(keep: Keep) -> Result<bool, seccompiler::Error> {
+pub(super) fn refuse(keep: Keep, connects: bool) -> Result<bool, seccompiler::Error> {
     let Ok(target) = TargetArch::try_from(std::env::consts::ARCH) else { return Ok(false) };
-    let program: BpfProgram = program(keep, target)?;
+    let program: BpfProgram = program(keep, connects, target)?;
     seccompiler::apply_filter(&program)?;
     Ok(true)
 }
 
-fn program(keep: Keep, target: TargetArch) -> Result<BpfProgram, BackendError> {
+fn program(keep: Keep, connects: bool, target: TargetArch) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = NEVER.iter().map(|call| (*call, Vec::new())).collect();
     // Who may open raw sockets can send what he likes: libpcap needs one of each kind to open an interface.
     if keep == Keep::Nothing {
         let is_foreign =
             |family: libc::c_int| Condition::new(0, ArgLen::Dword, SeccompCmpOp::Ne, u64::from(family.unsigned_abs()));
+        let allowed = LOCAL.iter().chain(if connects { &INTERNET[..] } else { &[] });
         rules.insert(
             libc::SYS_socket,
-            vec![SeccompRule::new(LOCAL.map(is_foreign).into_iter().collect::<Result<_, _>>()?)?],
+            vec![SeccompRule::new(allowed.copied().map(is_foreign).collect::<Result<_, _>>()?)?],
         );
     }
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());

@@ -61,7 +61,7 @@ const TOP_LEVEL: &[&str] = &[
 ];
 
 /// The pseudonyms that were given so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pseudonyms {
     addresses: HashMap<IpAddr, IpAddr>,
     /// The next number of each pool of addresses.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// The originals that the sentences of one connection may hold, each with its pseudonym.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Dictionary {
     /// By their first character, the longest first.
     entries: BTreeMap<char, Vec<(String, String)>>,

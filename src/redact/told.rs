@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const MAX_SHARED: usize = 100_000;
 
 /// Replaces originals in what is told. A record comes first ([`Self::learn`]), then what was made of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Redactor {
     pseudonyms: Pseudonyms,
     /// Of the record that was learnt last.

@@ -9,7 +9,7 @@ mod format;
 mod github;
 pub mod html;
 mod json;
-mod junit;
+pub(crate) mod junit;
 mod markdown;
 pub mod model;
 pub(crate) mod phrases;

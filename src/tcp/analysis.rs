@@ -120,7 +120,7 @@ pub(super) fn marks(
 }
 
 /// Whether the byte before `end` is the last one that the peer can take.
-fn fills_window(peer: &Direction, end: Offset) -> bool {
+pub(super) fn fills_window(peer: &Direction, end: Offset) -> bool {
     peer.shift.is_some() && peer.last_ack.is_some_and(|ack| end == ack + Offset::from(peer.window))
 }
 

@@ -54,6 +54,16 @@ impl Assembler {
         self.expected
     }
 
+    /// Whether `offset` is next, and nothing waits behind a hole.
+    pub(super) fn is_at(&self, offset: Offset) -> bool {
+        self.expected == offset && self.waiting.as_ref().is_none_or(|waiting| waiting.pieces.is_empty())
+    }
+
+    /// Everything below `to` was handed on; only right where nothing waits.
+    pub(super) fn move_to(&mut self, to: Offset) {
+        self.expected = to;
+    }
+
     /// The hole that the stream waits at, as the offsets of its start and end.
     pub(super) fn hole(&self) -> Option<(Offset, Offset)> {
         let first = self.waiting.as_ref()?.pieces.front()?;

@@ -173,6 +173,16 @@ impl Direction {
         matches!(self.origin, Origin::Acked | Origin::Midstream | Origin::Syn)
     }
 
+    /// Whether all that this side sent was seen and handed on, and it goes on.
+    pub(super) fn is_whole(&self) -> bool {
+        self.seen
+            && self.has_start()
+            && self.fin == NO_FIN
+            && self.strays == 0
+            && self.acked <= self.next
+            && self.assembler.is_at(self.next)
+    }
+
     /// Whether a segment at `start` is from beyond any window, and so no part of this stream.
     pub(super) fn is_stray(&mut self, start: Offset) -> bool {
         let near = self.acked.max(self.assembler.expected());

@@ -10,6 +10,7 @@
 //! The names of what is counted are those of Wireshark's "TCP Analysis" (User's Guide, 7.5), the letters of the history
 //! are those of Zeek's conn.log, the states those of RFC 9293, 3.3.2.
 
+mod acknowledgment;
 mod analysis;
 mod assembler;
 mod direction;
@@ -25,6 +26,7 @@ mod pause;
 mod reset;
 mod rtt;
 mod state;
+mod steady;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -28,8 +28,11 @@ pub(super) struct Step<'t, 's, S> {
 
 impl<S: Sink> Step<'_, '_, S> {
     pub(super) fn run(mut self) {
+        if let Some(place) = self.steady_place() {
+            return self.run_steady(place);
+        }
         let flags = self.segment.flags;
-        let previous = self.me.facts.last_frame.max(self.peer.facts.last_frame);
+        let previous = self.last_frame();
         self.count();
         if flags.contains(TcpFlags::RST) {
             self.reset();
@@ -66,6 +69,11 @@ impl<S: Sink> Step<'_, '_, S> {
         self.advance(place, marks);
     }
 
+    /// The last frame of either side so far.
+    pub(super) fn last_frame(&self) -> Option<Moment> {
+        self.me.facts.last_frame.max(self.peer.facts.last_frame)
+    }
+
     fn place(&self) -> Place {
         let start = self.me.offset(self.segment.seq);
         let end = start + Offset::from(self.segment.seq_len());
@@ -74,7 +82,7 @@ impl<S: Sink> Step<'_, '_, S> {
         Place { start, end, ack }
     }
 
-    fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         let Self { now, segment, side, .. } = *self;
         let flags = segment.flags;
         let facts = &mut *self.me.facts;
@@ -176,7 +184,7 @@ impl<S: Sink> Step<'_, '_, S> {
     }
 
     /// Notes the silence that this segment ended, if there was any.
-    fn pause(&mut self, previous: Option<Moment>, place: Place, marks: Marks) {
+    pub(super) fn pause(&mut self, previous: Option<Moment>, place: Place, marks: Marks) {
         let is_new = self.segment.payload_len > 0 && place.end > self.me.next;
         let first_keep_alive = marks.has(Marks::KEEP_ALIVE) && self.me.unanswered == 0;
         if is_new || first_keep_alive {
@@ -185,7 +193,7 @@ impl<S: Sink> Step<'_, '_, S> {
     }
 
     /// Remembers the segment until it is acknowledged. Returns when it was first sent, if it was seen before.
-    fn note(&mut self, place: Place, marks: Marks) -> Option<Moment> {
+    pub(super) fn note(&mut self, place: Place, marks: Marks) -> Option<Moment> {
         let start = place.start.max(self.me.acked);
         if start >= place.end || marks.has(Marks::KEEP_ALIVE) {
             return None;
@@ -248,52 +256,7 @@ impl<S: Sink> Step<'_, '_, S> {
         }
     }
 
-    /// What the acknowledgment says about the other side's bytes.
-    fn acknowledge(&mut self, ack: Offset, marks: Marks) {
-        let now = self.now;
-        if marks.has(Marks::ACKED_UNSEEN) {
-            self.peer.acked_unseen_to = ack;
-        }
-        if ack > self.peer.acked {
-            let peer = &mut *self.peer;
-            peer.acked = ack;
-            let acked = peer.outstanding.acknowledge(ack, now);
-            peer.facts.largest_acked = peer.facts.largest_acked.max(acked.largest);
-            if let Some(round_trip) = acked.round_trip {
-                peer.samples.add(round_trip);
-            }
-            if peer.has_start()
-                && let Some(to) = peer.assembler.proven_hole(ack.min(peer.fin))
-            {
-                self.skip(self.side.peer(), to);
-            }
-        }
-        let only_timestamps = matches!(self.segment.options.0, [1, 1, 8, 10, rest @ ..] if rest.len() == 8);
-        if !only_timestamps && !self.segment.options.0.is_empty() && ack >= self.peer.acked {
-            self.selective_ack(ack);
-        }
-        if self.shared.established.is_none() {
-            self.establish();
-        }
-    }
-
-    /// A hole that the receiver reports: between its acknowledgment and the first block after it.
-    fn selective_ack(&mut self, ack: Offset) {
-        let Some((left, _)) = self.segment.options.selective_ack() else { return };
-        let left = self.peer.offset(left);
-        let (Ok(start), true) = (u64::try_from(ack), left > ack) else { return };
-        let len = left.abs_diff(ack);
-        let hole = &mut self.peer.facts.hole;
-        match hole {
-            Some(known) if known.start == start => {
-                known.len = known.len.min(len);
-                known.reported = true;
-            }
-            _ => *hole = Some(Hole { start, len, since: self.now, reported: true }),
-        }
-    }
-
-    fn window(&mut self, marks: Marks) {
+    pub(super) fn window(&mut self, marks: Marks) {
         let Self { now, segment, side, .. } = *self;
         let me = &mut *self.me;
         let opens = segment.flags.contains(TcpFlags::SYN);
@@ -368,7 +331,7 @@ impl<S: Sink> Step<'_, '_, S> {
         self.sink.event(now, side, Event::Fin { seq });
     }
 
-    fn advance(&mut self, place: Place, marks: Marks) {
+    pub(super) fn advance(&mut self, place: Place, marks: Marks) {
         let me = &mut *self.me;
         let first = !me.seen;
         if (place.end > me.next || first) && !marks.has(Marks::ZERO_WINDOW_PROBE) {
@@ -390,7 +353,7 @@ impl<S: Sink> Step<'_, '_, S> {
     }
 
     /// Gives up the holes of `side` below `to`, which were acknowledged.
-    fn skip(&mut self, side: Side, to: Offset) {
+    pub(super) fn skip(&mut self, side: Side, to: Offset) {
         let direction = if side == self.side { &mut *self.me } else { &mut *self.peer };
         let history = &mut self.shared.history;
         let (now, cause, facts) = (self.now, GapCause::Acknowledged, &mut *direction.facts);

@@ -163,6 +163,9 @@ impl RecordReader {
                     }
                 }
                 State::Header => {
+                    if let Some(record) = self.whole(input, at, &wants) {
+                        return Some(Piece::Record(record));
+                    }
                     let bytes = self.header_bytes(input, at)?;
                     let Some(header) = Header::parse(bytes) else {
                         let began = self.began.unwrap_or(at);
@@ -280,6 +283,23 @@ impl RecordReader {
         }
     }
 
+    /// A record that lies in one chunk, from its header to its end: nearly all do once the handshake is over. Nothing is
+    /// kept of it, and the reader stays where it is: between two records.
+    fn whole<'d>(&mut self, input: &mut &'d [u8], at: Moment, wants: &impl Fn(Header) -> bool) -> Option<Record<'d>> {
+        if !self.header.is_empty() {
+            return None;
+        }
+        let (bytes, rest) = input.split_first_chunk()?;
+        let header = Header::parse(*bytes)?;
+        let (body, rest) = rest.split_at_checked(usize::from(header.length))?;
+        *input = rest;
+        (self.began, self.version) = (None, Some(header.version));
+        let wanted = wants(header);
+        self.make_room(wanted);
+        let body = if wanted { Body::Whole(body) } else { Body::Skipped };
+        Some(Record { header, body, began: at, ended: at })
+    }
+
     fn header_bytes(&mut self, input: &mut &[u8], at: Moment) -> Option<[u8; HEADER_LEN]> {
         if self.header.as_slice().is_empty() {
             self.began = None;
@@ -302,13 +322,17 @@ impl RecordReader {
     fn enter_body(&mut self, header: Header, wanted: bool) {
         self.version = Some(header.version);
         self.header.clear();
-        // After the handshake no body is wanted: the buffer is given back.
+        self.make_room(wanted);
+        self.state = State::Body { header, remaining: header.length, wanted, damaged: false };
+    }
+
+    /// After the handshake no body is wanted: the buffer is given back.
+    fn make_room(&mut self, wanted: bool) {
         if wanted {
             self.body.clear();
-        } else {
+        } else if self.body.capacity() > 0 {
             self.body = Vec::new();
         }
-        self.state = State::Body { header, remaining: header.length, wanted, damaged: false };
     }
 
     fn body<'a, 'd: 'a>(

@@ -70,6 +70,32 @@ pub(crate) fn have(program: &str) -> bool {
     found
 }
 
+/// The form of JUnit reports as Jenkins' xUnit plugin publishes it, where `make peers` has brought it.
+#[allow(dead_code, reason = "not all tests write test cases")]
+pub(crate) fn common_junit_form() -> Option<PathBuf> {
+    let form = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/junit/junit-10.xsd");
+    if !form.exists() {
+        assert!(std::env::var_os("CI").is_none(), "junit-10.xsd is missing: run `make peers`");
+        println!("skipped: junit-10.xsd is not there (make peers)");
+        return None;
+    }
+    Some(form)
+}
+
+/// Holds a JUnit report against a form. A report that is no XML fails as well.
+#[track_caller]
+#[allow(dead_code, reason = "not all tests write test cases")]
+pub(crate) fn hold_against_form(report: &str, form: &Path) {
+    if !have("xmllint") {
+        return;
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), report).expect("written");
+    let output =
+        Command::new("xmllint").args(["--noout", "--schema"]).arg(form).arg(file.path()).output().expect("xmllint");
+    assert!(output.status.success(), "{}\n{report}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Rows of fields that tshark prints for the frames of a capture; fields of one frame that repeat are joined by commas.
 pub(crate) fn tshark(capture: &Path, options: &[&str], filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
     let mut command = Command::new("tshark");

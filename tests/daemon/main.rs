@@ -135,6 +135,55 @@ fn an_interface_may_go_down_and_away() {
 }
 
 #[test]
+fn an_interface_may_get_another_name() {
+    if !has_peers() {
+        return;
+    }
+    let (net, certificates) = (Net::new(), Certificates::new());
+    let _broker = mosquitto(&net, &certificates);
+    let mut daemon = Started::new(&net, "");
+    for (from, to) in [("en0", "wan0"), ("wan0", "en0")] {
+        net.ip(&["link", "set", from, "down"]);
+        daemon.logged("an interface went away");
+        net.ip(&["link", "set", from, "name", to]);
+        net.ip(&["link", "set", to, "up"]);
+        let back = daemon.logged("an interface is back");
+        assert!(back.contains("interface=\"en0\"") && back.contains(&format!("called=\"{to}\"")), "{back}");
+        assert_eq!(daemon.status("/healthz"), "200");
+        assert!(publish(&net, &certificates, "client", "1.3").success());
+        daemon.logged("outcome=\"ok\"");
+    }
+}
+
+#[test]
+fn what_several_connections_have_in_common_is_told() {
+    if !has_peers() {
+        return;
+    }
+    let (net, certificates) = (Net::new(), Certificates::new());
+    let _broker = mosquitto(&net, &certificates);
+    let mut daemon = Started::new(&net, "");
+    let mut reader = daemon.reader("/api/events");
+    daemon.metric_reaches("iotcap_event_readers", 1);
+    // A client that tries again at once, whatever happens.
+    for _ in 0..12 {
+        assert!(!publish(&net, &certificates, "stranger", "1.2").success());
+    }
+    let line = daemon.logged("reconnect-storm");
+    assert!(line.contains(CLIENT) && line.contains(&format!("{SERVER}:8883")), "{line}");
+    reader.line(net::Stream::Out, "event: group");
+    let event: serde_json::Value = {
+        let line = reader.line(net::Stream::Out, "data: ");
+        serde_json::from_str(line.strip_prefix("data: ").unwrap()).unwrap()
+    };
+    assert_eq!((event["id"].as_str(), event["clients"][0].as_str()), (Some("reconnect-storm"), Some(CLIENT)));
+    let groups = &daemon.api("/api/groups")["groups"];
+    assert_eq!(groups.as_array().map(Vec::len), Some(1), "{groups:#}");
+    assert_eq!((&groups[0]["key"], &groups[0]["code"]), (&event["key"], &"MQT015".into()));
+    assert!(groups[0]["connections"].as_array().unwrap().len() >= 5, "{groups:#}");
+}
+
+#[test]
 fn killed_in_the_middle_it_leaves_whole_files() {
     if !has_peers() || !have("tshark") {
         return;

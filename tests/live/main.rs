@@ -6,11 +6,12 @@ mod captures;
 mod net;
 mod peers;
 
-use net::{CLIENT, Net, Running, SERVER, Stream, can_run, finish};
+use net::{CLIENT, Net, Running, SERVER, Stream, can_run, finish, wait_for};
 use nix::sys::signal::Signal;
 use peers::{Certificates, mosquitto, publish};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 fn json(line: &str) -> Value {
@@ -100,6 +101,82 @@ fn a_signal_ends_a_silent_capture_within_a_second() {
 }
 
 #[test]
+fn two_signals_end_it_at_once() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let capture = Running::capturing(&mut net.iotcap(&["-i", "en0"]));
+    // Both are there before it can do anything about the first.
+    capture.signal(Signal::SIGSTOP);
+    capture.signal(Signal::SIGINT);
+    capture.signal(Signal::SIGTERM);
+    capture.signal(Signal::SIGCONT);
+    let (status, out, _) = capture.wait();
+    assert!([Some(130), Some(143)].contains(&status.code()) && out.is_empty(), "{status} {out}");
+
+    // A command that does not heed Ctrl-C keeps the first one waiting.
+    let deaf = "trap '' INT; echo $$; exec sleep 20 > /dev/null 2>&1";
+    let mut capture = Running::start(&mut net.iotcap(&["run", "-i", "lo", "--", "sh", "-c", deaf]));
+    let command = nix::unistd::Pid::from_raw(capture.line(Stream::Out, "").parse().unwrap());
+    capture.signal(Signal::SIGINT);
+    // Two that wait to be taken are one.
+    let process = format!("/proc/{}/status", capture.id());
+    wait_for("the first signal to be taken", || {
+        let status = fs::read_to_string(&process).unwrap();
+        status.contains("ShdPnd:\t0000000000000000") && status.contains("SigPnd:\t0000000000000000")
+    });
+    capture.signal(Signal::SIGINT);
+    let (status, out, error) = capture.wait();
+    nix::sys::signal::kill(command, Signal::SIGKILL).unwrap();
+    assert_eq!((status.code(), out.lines().count()), (Some(130), 1), "{out}{error}");
+}
+
+#[test]
+fn a_signal_before_the_command_runs_is_not_lost() {
+    if !can_run() {
+        return;
+    }
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, saved) = (folder.path().join("keys"), folder.path().join("saved.pcapng"));
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let [keys, save] = [&pipe, &saved].map(|path| path.to_str().unwrap());
+        let arguments = ["run", "-i", "lo", "--keylog", keys, "-w", save, "--", "sleep", "20"];
+        let capture = Running::start(&mut net.iotcap(&arguments));
+        // It waits for somebody to write keys, once it has made the file.
+        wait_for("the saved file", || saved.exists());
+        capture.signal(signal);
+        drop(fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+        let (status, out, error) = capture.wait();
+        assert_eq!(status.code(), Some(128 + signal as i32), "{signal}: {error}");
+        assert!(out.contains("0 connections"), "{signal}: {out}{error}");
+        fs::remove_file(&saved).unwrap();
+    }
+}
+
+#[test]
+fn on_any_a_frame_of_loopback_is_one_frame() {
+    if !can_run() || !captures::have("mosquitto") || !captures::have("mosquitto_pub") {
+        return;
+    }
+    let (net, certificates) = (Net::new(), Certificates::new());
+    let _broker = mosquitto(&net, &certificates);
+    // The server's own address: its packets go over loopback.
+    let mut capture = Running::capturing(&mut net.iotcap_at_server(&["-i", "any", "--format", "jsonl"]));
+    assert!(peers::publish_from(net.at_server("mosquitto_pub"), &certificates, "client", "1.3").success());
+    let good = json(&capture.line(Stream::Out, "\"outcome\""));
+    assert_eq!((&good["outcome"], &good["findings"]), (&"ok".into(), &serde_json::json!([])), "{good:#}");
+    for side in ["client", "server"] {
+        assert_eq!(good["tcp"]["retransmissions"][side], 0, "{:#}", good["tcp"]);
+        assert_eq!(good["tcp"]["duplicate_acks"][side], 0, "{:#}", good["tcp"]);
+    }
+    capture.signal(Signal::SIGINT);
+    assert!(capture.wait().0.success());
+}
+
+#[test]
 fn nothing_of_root_is_left_once_it_captures() {
     if !can_run() {
         return;
@@ -126,6 +203,48 @@ fn nothing_of_root_is_left_once_it_captures() {
         capture.signal(Signal::SIGTERM);
         assert!(capture.wait().0.success());
     }
+}
+
+#[test]
+fn by_sudo_an_ordinary_user_gets_his_own_capture() {
+    const UID: &str = "4711";
+    if !can_run() || !captures::have("sudo") || !captures::have("setpriv") {
+        return;
+    }
+    let (net, folder) = (Net::new(), tempfile::tempdir().unwrap());
+    let mine = |path: &std::path::Path| std::os::unix::fs::chown(path, Some(4711), Some(4711)).unwrap();
+    mine(folder.path());
+    // Sudo asks who calls it, and wants to know him: a user of this test alone, in a view of /etc that is its own.
+    let etc = folder.path().join("etc");
+    fs::create_dir(&etc).unwrap();
+    let program = folder.path().join("iotcap");
+    fs::copy(env!("CARGO_BIN_EXE_iotcap"), &program).unwrap();
+    let saved = folder.path().join("saved.pcapng");
+    let passwd = fs::read_to_string("/etc/passwd").unwrap() + "iotcap-test:x:4711:4711::/:/bin/sh\n";
+    fs::write(etc.join("passwd"), passwd).unwrap();
+    fs::write(etc.join("sudoers"), "iotcap-test ALL=(root) NOPASSWD: ALL\n").unwrap();
+    fs::set_permissions(etc.join("sudoers"), fs::Permissions::from_mode(0o440)).unwrap();
+    let script = format!(
+        "mount --bind {etc}/passwd /etc/passwd && mount --bind {etc}/sudoers /etc/sudoers && \
+         exec setpriv --reuid {UID} --regid {UID} --clear-groups sudo {program} -i en0 -v -w {saved}",
+        etc = etc.display(),
+        program = program.display(),
+        saved = saved.display()
+    );
+    let mut capture = Running::capturing(net.at_client("unshare").args(["-m", "sh", "-c", &script]));
+    drop(finish(net.at_client("bash").args(["-c", &format!("exec 3<>/dev/tcp/{SERVER}/8883")])));
+    capture.line(Stream::Out, "syn ");
+    // Sudo itself stays root; what it started does not.
+    let process = net::processes(&program);
+    assert_eq!(process.len(), 1, "{process:?}");
+    let status = fs::read_to_string(format!("/proc/{}/status", process[0])).unwrap();
+    assert!(status.contains(&format!("Uid:\t{UID}\t{UID}\t{UID}\t{UID}")), "{status}");
+    assert!(status.contains("CapEff:\t0000000000000000") && status.contains("CapPrm:\t0000000000000000"), "{status}");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(process[0]), Signal::SIGINT).unwrap();
+    let (status, out, error) = capture.wait();
+    assert!(status.success() && out.contains("1 connection"), "{out}{error}");
+    let metadata = fs::metadata(&saved).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (4711, 4711));
 }
 
 #[test]
@@ -194,8 +313,14 @@ fn what_the_kernel_drops_is_counted_and_told() {
     if !can_run() {
         return;
     }
+    for interface in ["lo", "any"] {
+        drops_on(interface);
+    }
+}
+
+fn drops_on(interface: &str) {
     let net = Net::new();
-    let arguments = ["-i", "lo", "--buffer", "1", "--format", "jsonl"];
+    let arguments = ["-i", interface, "--buffer", "1", "--format", "jsonl"];
     let capture = Running::capturing(&mut net.iotcap(&arguments));
     capture.signal(Signal::SIGSTOP);
     // Some two frames each, and some 200 bytes of buffer a frame.
@@ -208,8 +333,9 @@ fn what_the_kernel_drops_is_counted_and_told() {
     let capture = &json(out.lines().last().unwrap())["capture"];
     let (frames, dropped) = (capture["frames"].as_u64().unwrap(), capture["dropped"]["kernel"].as_u64().unwrap());
     assert!(frames > 1000 && dropped > 1000, "{capture}");
-    // On loopback the kernel counts each of them twice, which may leave one at the edge.
-    assert!((frames + dropped).abs_diff(20_000) < 10, "every frame is either seen or counted: {capture}");
+    // On loopback the kernel counts each of them twice, which may leave one at the edge; and on `any` it does not say which.
+    let tolerance = if interface == "lo" { 10 } else { 500 };
+    assert!((frames + dropped).abs_diff(20_000) < tolerance, "every frame is either seen or counted: {capture}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Nothing here takes longer on any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,6 +72,13 @@ impl Net {
         command.args(arguments).env("NO_COLOR", "1").env_remove("SUDO_UID");
         command
     }
+
+    /// The same beside the server.
+    pub(crate) fn iotcap_at_server(&self, arguments: &[&str]) -> Command {
+        let mut command = self.at_server(env!("CARGO_BIN_EXE_iotcap"));
+        command.args(arguments).env("NO_COLOR", "1").env_remove("SUDO_UID");
+        command
+    }
 }
 
 impl Drop for Net {
@@ -97,6 +104,27 @@ fn inside(namespace: &str, program: &Path) -> Command {
 /// Runs a program to its end.
 pub(crate) fn finish(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().expect("the program can be started")
+}
+
+/// The processes that run this program.
+pub(crate) fn processes(program: &Path) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &i32| std::fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe == program)).collect()
+}
+
+/// Asks until it is so.
+pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = instant() + PATIENCE;
+    while !is_so() {
+        assert!(instant() < deadline, "still waiting for {what}");
+        thread::yield_now();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a test waits")]
+fn instant() -> Instant {
+    Instant::now()
 }
 
 /// A program that is running; ended when dropped.

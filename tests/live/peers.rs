@@ -4,7 +4,7 @@ use crate::net::{Net, Running, SERVER, Stream, finish};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 /// An authority, certificates of it, and one of nobody.
 pub(crate) struct Certificates(tempfile::TempDir);
@@ -63,7 +63,11 @@ pub(crate) fn mosquitto(net: &Net, certificates: &Certificates) -> Running {
 
 /// Publishes one message with this certificate; the client's own view of it.
 pub(crate) fn publish(net: &Net, certificates: &Certificates, who: &str, version: &str) -> ExitStatus {
-    let mut command = net.at_client("mosquitto_pub");
+    publish_from(net.at_client("mosquitto_pub"), certificates, who, version)
+}
+
+/// The same with a command for `mosquitto_pub` that was made elsewhere.
+pub(crate) fn publish_from(mut command: Command, certificates: &Certificates, who: &str, version: &str) -> ExitStatus {
     command.args(["-h", SERVER, "-p", "8883", "-q", "1", "-t", "a/b", "-m", "hello"]);
     command.arg("--cafile").arg(certificates.path("ca.pem"));
     command.arg("--cert").arg(certificates.path(&format!("{who}.pem")));

@@ -35,11 +35,23 @@ pub(in crate::daemon) struct Keeper {
     idle: BinaryHeap<Reverse<(u64, usize)>>,
     /// Those that are over, by the ordinal of their connection.
     over: BTreeMap<u64, Kept>,
+    /// Frames of no connection that may explain one, in the order of their numbers.
+    supporting: Supporting,
     budget: Budget,
     /// Frames so far: the order of time that no clock can disturb.
     tick: u64,
     given_up: u64,
 }
+
+/// Questions and answers of DNS of late.
+#[derive(Debug, Default)]
+struct Supporting {
+    frames: VecDeque<KeptFrame>,
+    bytes: usize,
+}
+
+/// The part of all memory for frames that they may take, one in so many bytes.
+const SUPPORTING: usize = 16;
 
 #[derive(Debug)]
 struct Open {
@@ -55,6 +67,8 @@ struct Budget(Arc<AtomicUsize>);
 /// What is kept of one connection. Its bytes count until it is dropped.
 #[derive(Debug)]
 pub(in crate::daemon) struct Kept {
+    /// Frames of no connection that explain this one.
+    before: Vec<KeptFrame>,
     first: Vec<KeptFrame>,
     last: VecDeque<KeptFrame>,
     first_bytes: usize,
@@ -71,7 +85,7 @@ pub(in crate::daemon) struct Kept {
 /// A frame and where it came from.
 #[derive(Debug)]
 pub(in crate::daemon) struct KeptFrame {
-    pub(super) id: FrameId,
+    pub(in crate::daemon) id: FrameId,
     pub(super) at: Timestamp,
     pub(super) interface: usize,
     pub(super) link_type: LinkType,
@@ -87,6 +101,7 @@ impl Keeper {
             open: Slab::new(),
             idle: BinaryHeap::new(),
             over: BTreeMap::new(),
+            supporting: Supporting::default(),
             budget: Budget::default(),
             tick: 0,
             given_up: 0,
@@ -114,6 +129,30 @@ impl Keeper {
         open.last = self.tick;
         open.kept.add(KeptFrame::new(interface, frame), self.limits);
         self.keep_to_the_budget();
+    }
+
+    /// Keeps a frame that may explain a connection which follows.
+    pub(in crate::daemon) fn keep_supporting(&mut self, interface: usize, frame: &Frame<'_>) {
+        let Supporting { frames, bytes } = &mut self.supporting;
+        let frame = KeptFrame::new(interface, frame);
+        *bytes += frame.cost();
+        self.budget.add(frame.cost());
+        frames.push_back(frame);
+        while *bytes > self.limits.all / SUPPORTING
+            && let Some(oldest) = frames.pop_front()
+        {
+            *bytes -= oldest.cost();
+            self.budget.give_back(oldest.cost());
+        }
+    }
+
+    /// Adds those with these numbers, where they are still there, to what was kept of a connection.
+    pub(in crate::daemon) fn add_supporting(&self, kept: &mut Kept, numbers: impl Iterator<Item = FrameId>) {
+        let frames = &self.supporting.frames;
+        for number in numbers {
+            let found = frames.binary_search_by_key(&number, |frame| frame.id).ok().and_then(|index| frames.get(index));
+            kept.before.extend(found.map(|frame| KeptFrame::new(frame.interface, &frame.frame())));
+        }
     }
 
     /// The connection with this key is over; its frames wait under its ordinal.
@@ -197,6 +236,7 @@ impl Kept {
     fn new(budget: Budget, begins_late: bool) -> Self {
         budget.add(Self::COST);
         Self {
+            before: Vec::new(),
             first: Vec::new(),
             last: VecDeque::new(),
             first_bytes: 0,
@@ -210,7 +250,7 @@ impl Kept {
 
     /// The frames, in their order.
     pub(in crate::daemon) fn frames(&self) -> impl Iterator<Item = &KeptFrame> {
-        self.first.iter().chain(&self.last)
+        self.before.iter().chain(&self.first).chain(&self.last)
     }
 
     /// What is missing, in one sentence.

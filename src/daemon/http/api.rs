@@ -1,4 +1,4 @@
-//! `/api/connections`: finished connections as `iotcap.report/1` tells them, the latest first.
+//! `/api/connections`: finished connections as `iotcap.report/1` tells them, the latest first; `/api/groups`: what spans several.
 
 use super::Shared;
 use crate::daemon::recent::{Page, Query};
@@ -47,6 +47,15 @@ pub(super) async fn connection(State(shared): State<Shared>, Path(id): Path<Stri
     match found {
         Some(connection) => json(connection.to_string()),
         None => (StatusCode::NOT_FOUND, "no such connection, or no longer\n").into_response(),
+    }
+}
+
+/// The findings that span connections, the one that grew last first.
+pub(super) async fn groups(State(shared): State<Shared>) -> Response {
+    let told = serde_json::to_string(&shared.gathered.lock().unwrap_or_else(PoisonError::into_inner).all());
+    match told {
+        Ok(groups) => json(format!("{{\"schema\":\"{}\",\"groups\":{groups}}}", SchemaId::V1.name())),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 

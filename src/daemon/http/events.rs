@@ -1,4 +1,4 @@
-//! `/api/events`: each connection as it ends, to whoever listens. One who listens too slowly misses some and is told how many.
+//! `/api/events`: each connection as it ends, and what spans several of them, to whoever listens. One who listens too slowly misses some and is told how many.
 
 use super::Shared;
 use crate::daemon::metrics::Metrics;
@@ -16,7 +16,10 @@ const WAITING: usize = 1024;
 
 /// Where events are told.
 #[derive(Clone, Debug)]
-pub(in crate::daemon) struct Events(Sender<Arc<str>>);
+pub(in crate::daemon) struct Events(Sender<Told>);
+
+/// The name of an event, and its data.
+type Told = (&'static str, Arc<str>);
 
 /// A connection, as short as a row of a table.
 #[derive(Serialize)]
@@ -43,16 +46,25 @@ impl Events {
         }
         let Connection { id, started, client, server, outcome, cause, headline, timings, .. } = connection;
         let row = Row { id, started, client, server, outcome: *outcome, cause: cause.as_deref(), headline, timings };
-        if let Ok(json) = serde_json::to_string(&row) {
+        self.send("connection", &row);
+    }
+
+    /// Several connections have something in common.
+    pub(in crate::daemon) fn tell_group(&self, group: &impl Serialize) {
+        self.send("group", group);
+    }
+
+    fn send(&self, name: &'static str, what: &impl Serialize) {
+        if let Ok(json) = serde_json::to_string(what) {
             // The last listener may have left just now.
-            drop(self.0.send(json.into()));
+            drop(self.0.send((name, json.into())));
         }
     }
 }
 
 /// One who listens; counted while he does.
 struct Reader {
-    events: Receiver<Arc<str>>,
+    events: Receiver<Told>,
     metrics: Arc<Metrics>,
 }
 
@@ -68,7 +80,7 @@ pub(super) async fn events(State(shared): State<Shared>) -> Sse<impl Stream<Item
     let reader = Reader { events: shared.events.0.subscribe(), metrics: shared.metrics };
     let stream = stream::unfold(reader, |mut reader| async move {
         let event = match reader.events.recv().await {
-            Ok(json) => Event::default().event("connection").data(&*json),
+            Ok((name, json)) => Event::default().event(name).data(&*json),
             Err(RecvError::Lagged(missed)) => {
                 reader.metrics.reader_lagged();
                 Event::default().event("lagged").data(format!("{{\"missed\":{missed}}}"))

@@ -5,7 +5,7 @@
 (() => {
   const KEPT = 500, SHOWN = 200, EVERY_MS = 300;
   const $ = (id) => document.getElementById(id);
-  const rows = [], counts = {}, causes = new Map();
+  const rows = [], counts = {}, causes = new Map(), groups = new Map();
   let drawn = -EVERY_MS, dirty = true, only = "";
 
   const buttons = OUTCOMES.map((outcome) => {
@@ -22,6 +22,19 @@
     counts[connection.outcome] = (counts[connection.outcome] ?? 0) + 1;
     if (connection.cause) causes.set(connection.cause, (causes.get(connection.cause) ?? 0) + 1);
     dirty = true;
+  }
+
+  // The one that grew last comes first: it is put into the map anew.
+  function gather(group) {
+    groups.delete(group.key);
+    groups.set(group.key, group);
+    while (groups.size > SHOWN) groups.delete(groups.keys().next().value);
+    dirty = true;
+  }
+
+  function groupItem(group) {
+    const about = `${group.code} ${group.id}, ${group.confidence}, since ${group.since.slice(0, 19).replace("T", " ")}`;
+    return el("li", {}, visible(group.message), el("div", { class: "dim" }, visible(about)));
   }
 
   const end = (end) => `${end.address.includes(":") ? `[${end.address}]` : end.address}:${end.port}`;
@@ -51,6 +64,8 @@
       const top = [...causes].sort((a, b) => b[1] - a[1]).slice(0, 10);
       $("no-causes").hidden = top.length > 0;
       $("causes").replaceChildren(...top.map(([cause, count]) => el("tr", {}, el("td", { class: "number" }, String(count)), el("td", {}, cause))));
+      $("shared").hidden = groups.size === 0;
+      $("groups").replaceChildren(...[...groups.values()].reverse().slice(0, 10).map(groupItem));
       const found = rows.filter(matches);
       const focused = document.activeElement?.dataset.id;
       $("rows").replaceChildren(...found.slice(0, SHOWN).map(row));
@@ -76,6 +91,8 @@
     try {
       const answer = await fetch("/api/connections?limit=200");
       for (const connection of (await answer.json()).connections) take(connection, false);
+      const shared = await fetch("/api/groups");
+      for (const group of (await shared.json()).groups.reverse()) gather(group);
     } catch {
       state("the daemon does not answer", true);
     }
@@ -84,6 +101,7 @@
     source.addEventListener("open", () => state("live", false));
     source.addEventListener("error", () => state("lost the daemon; trying again", true));
     source.addEventListener("connection", (event) => take(JSON.parse(event.data), true));
+    source.addEventListener("group", (event) => gather(JSON.parse(event.data)));
     source.addEventListener("lagged", (event) => state(`live; this page was too slow for ${JSON.parse(event.data).missed} connections`, true));
   }
 

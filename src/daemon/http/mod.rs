@@ -13,6 +13,8 @@ mod page;
 pub(super) use access::Access;
 pub(super) use listener::{Bound, bind};
 
+use super::collector::Tally;
+use super::gathered::Gathered;
 use super::health::Health;
 use super::log::Log;
 use super::metrics::Metrics;
@@ -35,10 +37,13 @@ pub(super) struct Shared {
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) recent: Arc<Mutex<Recent>>,
+    pub(super) gathered: Arc<Mutex<Gathered>>,
     pub(super) events: Events,
     pub(super) log: Log,
     /// Opened while files could be opened.
     pub(super) memory: Option<Arc<Mutex<File>>>,
+    /// What became of the messages for a collector, where there is one.
+    pub(super) tally: Option<Tally>,
 }
 
 /// Answers until the program ends.
@@ -68,6 +73,7 @@ fn router(access: Access, shared: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/connections", get(api::connections))
         .route("/api/connections/{id}", get(api::connection))
+        .route("/api/groups", get(api::groups))
         .route("/api/events", get(events::events))
         .route_layer(middleware::from_fn_with_state(Arc::new(access), access::check));
     open.merge(guarded).layer(middleware::map_response(secure)).with_state(shared)
@@ -99,6 +105,9 @@ async fn healthz(State(shared): State<Shared>) -> Response {
 async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text";
     shared.metrics.log_dropped(shared.log.dropped());
+    if let Some(tally) = &shared.tally {
+        shared.metrics.sent(tally());
+    }
     if let Some(bytes) = shared.memory.as_deref().and_then(resident) {
         shared.metrics.resident(bytes);
     }

@@ -69,6 +69,20 @@ impl Open {
         self.down = self.down.saturating_add(step.down).min(MAX_DOWN);
     }
 
+    /// One message is acknowledged by PUBACK: the client's, which is counted where it waits, or one of the server's, of which
+    /// so many are new. False: none waits.
+    pub(super) fn acknowledge_once(&mut self, by: Side, new_down: u32) -> bool {
+        self.down = self.down.saturating_add(new_down).min(MAX_DOWN);
+        match by {
+            Side::Server => true,
+            Side::Client => {
+                let waits = self.down > 0;
+                self.down -= u32::from(waits);
+                waits
+            }
+        }
+    }
+
     /// Whether no exchange of QoS 2 is half done.
     pub(super) const fn is_idle(self) -> bool {
         self.cost() == 0

@@ -13,7 +13,9 @@ mod row;
 
 #[cfg(all(feature = "live", unix))]
 pub(crate) use assets::base64;
+pub(crate) use assets::policy_without_script;
 pub use assets::{SCRIPT, START, STYLE};
+pub(crate) use page::mark;
 pub use row::Row;
 
 use super::format::Format;

@@ -227,7 +227,7 @@ fn causes(summary: &Summary) -> Markup {
     }
 }
 
-pub(super) const fn mark(outcome: Outcome) -> &'static str {
+pub(crate) const fn mark(outcome: Outcome) -> &'static str {
     // U+FE0E asks for a letter where the system would rather draw a picture.
     match outcome {
         Outcome::Ok => "✔\u{fe0e}",

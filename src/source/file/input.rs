@@ -1,5 +1,6 @@
 //! A reader in, a window of its bytes out: one buffer, filled in large pieces, grown only as bytes really come.
 
+use super::ahead::Ahead;
 use crate::source::FILLED;
 use flate2::bufread::MultiGzDecoder;
 use std::io::{self, BufReader, Cursor, Read};
@@ -7,8 +8,6 @@ use std::ops::Range;
 
 /// Bytes of compressed data that are read at once.
 const COMPRESSED_READ: usize = 256 << 10;
-/// Bytes that are unpacked at once. A decoder that fails gives nothing of the piece that it failed in.
-const UNPACKED_READ: usize = 64 << 10;
 
 /// The bytes of a file, seen through a window.
 pub(super) struct Input {
@@ -172,11 +171,11 @@ pub(super) fn unpack(reader: Box<dyn Read + Send>, read_size: usize) -> io::Resu
     };
     let packed = Cursor::new(input.bytes().to_vec()).chain(input.reader);
     let packed = BufReader::with_capacity(COMPRESSED_READ, packed);
-    let unpacked: Box<dyn Read + Send> = match compression {
-        "gzip" => Box::new(MultiGzDecoder::new(packed)),
-        _ => Box::new(zstd::Decoder::with_buffer(packed)?),
+    let unpacked = match compression {
+        "gzip" => Ahead::new(MultiGzDecoder::new(packed))?,
+        _ => Ahead::new(zstd::Decoder::with_buffer(packed)?)?,
     };
-    Ok((Input::new(unpacked, read_size, UNPACKED_READ), Some(compression)))
+    Ok((Input::new(Box::new(unpacked), read_size, read_size), Some(compression)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! numbered as Wireshark does, up to the first damage: there Wireshark ends, while this goes on where the next good frame
 //! is found, and counts a frame that is damaged in itself as one.
 
+mod ahead;
 mod bytes;
 mod input;
 mod merge;

@@ -2,7 +2,7 @@
 
 use super::error::{LiveError, words};
 use crate::frame::LinkType;
-use nix::net::if_::InterfaceFlags;
+use nix::net::if_::{InterfaceFlags, if_indextoname, if_nametoindex};
 use pcap::{Active, Capture, Linktype};
 use std::net::IpAddr;
 
@@ -42,12 +42,49 @@ pub fn interfaces() -> Result<Vec<Interface>, LiveError> {
         .collect())
 }
 
-/// Whether an interface is there and up. Where the system cannot tell, it is.
-#[must_use]
-pub fn is_up(name: &str) -> bool {
+/// Whether an interface is there and up.
+fn is_up(name: &str) -> bool {
     let Ok(mut addresses) = nix::ifaddrs::getifaddrs() else { return true };
     name == ANY
         || addresses.any(|address| address.interface_name == name && address.flags.contains(InterfaceFlags::IFF_UP))
+}
+
+/// An interface that is followed when its name changes: while there is one of the name that was given it is that one, else
+/// the one that had the name before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    name: String,
+    /// The system's number for it, which stays when it is renamed.
+    index: Option<u32>,
+}
+
+impl Link {
+    /// The interface that has this name now, or will have it.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), index: if_nametoindex(name).ok() }
+    }
+
+    /// What it is called now; the name that was given where it is gone.
+    #[must_use]
+    pub fn called(&self) -> String {
+        if if_nametoindex(self.name.as_str()).is_ok() {
+            return self.name.clone();
+        }
+        let renamed = self.index.and_then(|index| if_indextoname(index).ok()?.into_string().ok());
+        renamed.unwrap_or_else(|| self.name.clone())
+    }
+
+    /// Takes note of the interface that has the name that was given, if there is one.
+    pub fn follow(&mut self) {
+        self.index = if_nametoindex(self.name.as_str()).ok().or(self.index);
+    }
+
+    /// Whether it is there and up. Where the system cannot tell, it is.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        is_up(&self.called())
+    }
 }
 
 /// The name of the loopback interface.
@@ -124,10 +161,29 @@ pub(super) fn open(name: &str, options: &Options) -> Result<Capture<Active>, Liv
     Ok(capture)
 }
 
-/// How often the kernel hands a frame of this interface over. Linux hands those of loopback over on their way out and on
-/// their way in; libpcap passes over the first, but both take room in the buffer, and both count when there is none.
-pub(super) fn copies(name: &str) -> u64 {
-    if cfg!(target_os = "linux") && name == "lo" { 2 } else { 1 }
+/// How often the kernel hands a frame of an interface over. Linux hands those of loopback over on their way out and on their
+/// way in; libpcap passes over the first, but both take room in the buffer, and both count when there is none. (The filter
+/// cannot keep them away: libpcap runs it once more by itself for what comes first, and does not know the direction there.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// Once.
+    #[default]
+    One,
+    /// Twice.
+    Two,
+    /// Some once and some twice.
+    Mixed,
+}
+
+impl Copies {
+    /// Those of the interface with this name.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "lo" if cfg!(target_os = "linux") => Self::Two,
+            ANY => Self::Mixed,
+            _ => Self::One,
+        }
+    }
 }
 
 /// What files call the link type that libpcap has for a device: most numbers are the same, some differ between systems.

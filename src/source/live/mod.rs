@@ -11,10 +11,11 @@ mod error;
 mod thread;
 
 pub use batch::{Batch, Captured};
-pub use device::{ANY, BUFFER, Interface, Options, SNAPLEN, default_route, interfaces, is_up, loopback};
+pub use device::{ANY, BUFFER, Interface, Link, Options, SNAPLEN, default_route, interfaces, loopback};
 pub use error::LiveError;
 
 use crate::frame::LinkType;
+use device::Copies;
 use pcap::{Active, Capture};
 use std::io;
 use std::sync::Arc;
@@ -115,10 +116,11 @@ impl LiveCapture {
             let control = Control::new(&mut capture);
             let filling = Filling::new(index, link_type, empty, out.clone());
             let thread_name = format!("capture {name}");
-            let tally = Tally::new(device::copies(&name));
+            let tally = Tally::new(Copies::of(&name));
             let options = options.clone();
+            let link = Link::named(&name);
             let worker =
-                Worker { name, capture, control: Arc::clone(&control), options, reopen, filling, tally, rounds: 0 };
+                Worker { link, capture, control: Arc::clone(&control), options, reopen, filling, tally, rounds: 0 };
             let handle = Builder::new().name(thread_name).spawn(move || worker.run())?;
             running.free.push(free);
             running.threads.push((control, handle));

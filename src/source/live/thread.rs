@@ -2,7 +2,7 @@
 //! it waits, and the kernel keeps what comes, counts what it has no room for, and tells.
 
 use super::batch::Batch;
-use super::device::{self, FRACTION, Options};
+use super::device::{self, Copies, FRACTION, Link, Options};
 use super::error::words;
 use super::{Counters, News};
 use crate::frame::LinkType;
@@ -65,7 +65,7 @@ impl Control {
 
 /// The state of a capture thread.
 pub(super) struct Worker {
-    pub(super) name: String,
+    pub(super) link: Link,
     pub(super) capture: Capture<Active>,
     pub(super) control: Arc<Control>,
     pub(super) options: Options,
@@ -144,14 +144,14 @@ impl Worker {
         let filter = if looking { "" } else { self.options.filter.as_str() };
         // It was compiled before, and an empty one always is.
         if let Err(error) = self.capture.filter(filter, true) {
-            tracing::warn!(interface = self.name, error = words(error), "the filter could not be changed");
+            tracing::warn!(interface = self.link.called(), error = words(error), "the filter could not be changed");
         }
         self.filling.unfiltered = looking;
     }
 
     fn count(&mut self) {
         if let Ok(stat) = self.capture.stats()
-            && let Some(counters) = self.tally.add(stat)
+            && let Some(counters) = self.tally.add(stat, self.filling.taken)
         {
             self.filling.news(News::Counted { interface: self.filling.interface, counters });
         }
@@ -164,11 +164,12 @@ impl Worker {
                 return false;
             }
             thread::park_timeout(RETRY);
-            if let Ok(mut capture) = device::open(&self.name, &self.options) {
+            if let Ok(mut capture) = device::open(&self.link.called(), &self.options) {
                 self.control.replace_breaker(&mut capture);
                 self.filling.link_type = device::link_type(capture.get_datalink());
                 self.filling.unfiltered = false;
                 self.capture = capture;
+                self.link.follow();
                 self.tally.begin_anew();
                 self.filling.news(News::Back { interface: self.filling.interface });
                 return true;
@@ -186,6 +187,8 @@ pub(super) struct Filling {
     made: usize,
     /// When the last frame was captured.
     last: Timestamp,
+    /// Frames that libpcap gave so far.
+    taken: u64,
     free: Receiver<Batch>,
     out: SyncSender<News>,
     nobody_listens: bool,
@@ -199,7 +202,8 @@ impl Filling {
         out: SyncSender<News>,
     ) -> Self {
         let (made, last) = (0, Timestamp::from_nanos(i64::MIN));
-        Self { interface, link_type, unfiltered: false, batch: None, made, last, free, out, nobody_listens: false }
+        let (unfiltered, batch, taken, nobody_listens) = (false, None, 0, false);
+        Self { interface, link_type, unfiltered, batch, made, last, taken, free, out, nobody_listens }
     }
 
     fn push(&mut self, packet: &Packet<'_>) {
@@ -213,6 +217,7 @@ impl Filling {
             self.nobody_listens = true;
             return;
         };
+        self.taken += 1;
         self.last = time(packet);
         batch.push(self.last, packet.header.len, packet.data);
     }
@@ -258,30 +263,53 @@ fn clock() -> Timestamp {
 }
 
 /// Adds libpcap's counters up: they are 32 bits wide and wrap, and begin anew with each opening.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// How often the kernel hands one frame over.
-    copies: u64,
-    total: Counters,
-    last: (u32, u32),
+    copies: Copies,
+    /// All that passed the filter, copies and what was dropped included.
+    received: u64,
+    /// Of those, what was dropped.
+    dropped: u64,
+    by_interface: u64,
+    last: Stat32,
 }
 
+/// Received, dropped, dropped by the interface.
+type Stat32 = (u32, u32, u32);
+
 impl Tally {
-    pub(super) fn new(copies: u64) -> Self {
-        Self { copies, total: Counters::default(), last: (0, 0) }
+    pub(super) fn new(copies: Copies) -> Self {
+        Self { copies, ..Self::default() }
     }
 
-    /// The new totals, if frames were dropped since they were last taken.
-    fn add(&mut self, Stat { dropped, if_dropped, .. }: Stat) -> Option<Counters> {
-        let since = (dropped.wrapping_sub(self.last.0), if_dropped.wrapping_sub(self.last.1));
-        self.last = (dropped, if_dropped);
-        self.total.kernel += u64::from(since.0);
-        self.total.interface += u64::from(since.1);
-        (since != (0, 0)).then(|| Counters { kernel: self.total.kernel.div_ceil(self.copies), ..self.total })
+    /// The new totals, if frames were dropped since they were last taken. `taken` is how many frames libpcap gave so far.
+    fn add(&mut self, Stat { received, dropped, if_dropped }: Stat, taken: u64) -> Option<Counters> {
+        let (before_received, before_dropped, before_if_dropped) = self.last;
+        self.last = (received, dropped, if_dropped);
+        let more = u64::from(dropped.wrapping_sub(before_dropped));
+        let more_by_interface = u64::from(if_dropped.wrapping_sub(before_if_dropped));
+        self.received += u64::from(received.wrapping_sub(before_received));
+        self.dropped += more;
+        self.by_interface += more_by_interface;
+        (more + more_by_interface > 0)
+            .then(|| Counters { kernel: self.frames_dropped(taken), interface: self.by_interface })
+    }
+
+    /// Frames, not copies of them. Where some have two, it is not told which were dropped: as many as of those that were not.
+    fn frames_dropped(&self, taken: u64) -> u64 {
+        match self.copies {
+            Copies::One => self.dropped,
+            Copies::Two => self.dropped.div_ceil(2),
+            Copies::Mixed => {
+                let kept = self.received.saturating_sub(self.dropped).max(1);
+                let frames = u128::from(self.dropped) * u128::from(taken.clamp(kept.div_ceil(2), kept));
+                u64::try_from(frames.div_ceil(kept.into())).unwrap_or(self.dropped)
+            }
+        }
     }
 
     const fn begin_anew(&mut self) {
-        self.last = (0, 0);
+        self.last = (0, 0, 0);
     }
 }
 
@@ -289,18 +317,35 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn stat(dropped: u32, if_dropped: u32) -> Stat {
-        Stat { received: 0, dropped, if_dropped }
+    fn stat(received: u32, dropped: u32, if_dropped: u32) -> Stat {
+        Stat { received, dropped, if_dropped }
     }
 
     #[test]
     fn counters_wrap_and_begin_anew() {
-        let mut tally = Tally::new(1);
-        assert_eq!(tally.add(stat(0, 0)), None);
-        assert_eq!(tally.add(stat(u32::MAX, 2)).map(|c| (c.kernel, c.interface)), Some((u64::from(u32::MAX), 2)));
-        assert_eq!(tally.add(stat(4, 2)).map(|c| c.kernel), Some((1 << 32) + 4));
+        let mut tally = Tally::default();
+        let add = |tally: &mut Tally, dropped, if_dropped| {
+            let counters = tally.add(stat(dropped, dropped, if_dropped), 0);
+            counters.map(|counters| (counters.kernel, counters.interface))
+        };
+        assert_eq!(add(&mut tally, 0, 0), None);
+        assert_eq!(add(&mut tally, u32::MAX, 2), Some((u64::from(u32::MAX), 2)));
+        assert_eq!(add(&mut tally, 4, 2), Some(((1 << 32) + 4, 2)));
         tally.begin_anew();
-        assert_eq!(tally.add(stat(1, 1)).map(|c| (c.kernel, c.interface)), Some(((1 << 32) + 5, 3)));
-        assert_eq!(Tally::new(2).add(stat(7, 0)).map(|c| c.kernel), Some(4));
+        assert_eq!(add(&mut tally, 1, 1), Some(((1 << 32) + 5, 3)));
+    }
+
+    #[test]
+    fn what_is_dropped_of_loopback_counts_once() {
+        let dropped = |copies, received, dropped, taken| {
+            Tally::new(copies).add(stat(received, dropped, 0), taken).unwrap().kernel
+        };
+        assert_eq!(dropped(Copies::Two, 27, 7, 10), 4);
+        // Nothing of loopback, nothing else, and half of the copies.
+        assert_eq!(dropped(Copies::Mixed, 120, 100, 20), 100);
+        assert_eq!(dropped(Copies::Mixed, 120, 100, 10), 50);
+        assert_eq!(dropped(Copies::Mixed, 120, 100, 15), 75);
+        // Nothing came through: no worse than it can be.
+        assert_eq!(dropped(Copies::Mixed, 100, 100, 0), 100);
     }
 }

@@ -38,7 +38,7 @@ function table(container, rows, options) {
   const turn = (page) => {
     state.page = page;
     const some = shown.slice(page * PAGE, (page + 1) * PAGE);
-    parts.body.replaceChildren(...some.flatMap((row) => tableRows(row, { state, full, options })));
+    fill(parts.body, some.flatMap((row) => tableRows(row, { state, full, options })));
     parts.empty.hidden = shown.length > 0;
     for (const header of parts.headers) {
       const isSorted = header.dataset.key === state.sort;
@@ -148,9 +148,20 @@ function tableParts(state, rows) {
   return { search, said, headers, body, empty, pager: bottom, reset, top };
 }
 
+/** Puts these elements in place of those that are there, unless they are the same: most letters that are typed change little. */
+function fill(body, rows) {
+  const isSame = body.children.length === rows.length && rows.every((row, at) => body.children[at] === row);
+  if (!isSame) body.replaceChildren(...rows);
+}
+
+/** The elements of a connection, made when it is shown for the first time. */
 function tableRows(row, context) {
-  const isOpen = context.state.open.has(row.id);
-  const button = el("button", { type: "button", class: "open", "aria-expanded": String(isOpen), "aria-controls": `details-${row.id}` },
+  row.elements ??= madeRow(row, context);
+  return row.elements();
+}
+
+function madeRow(row, context) {
+  const button = el("button", { type: "button", class: "open", "aria-controls": `details-${row.id}` },
     row.headline || "no verdict");
   const server = row.name ?? row.server;
   const main = el("tr", { role: "row", class: `row ${row.outcome}`, id: `connection-${row.id}` },
@@ -161,7 +172,6 @@ function tableRows(row, context) {
     el("td", { role: "cell", class: "setup" }, miniature(row, context.full)),
     el("td", { role: "cell", class: "total number" }, row.total === null ? "" : human(row.total)),
     el("td", { role: "cell", class: "frame number" }, row.id));
-  const rows = [main];
   // Made once, and kept with all that the reader unfolded in it, while it is open.
   const open = () => {
     const cell = () => el("td", { role: "cell", colspan: COLUMNS.length }, context.options.open(row));
@@ -179,8 +189,11 @@ function tableRows(row, context) {
       history.replaceState(null, "", `#connection-${row.id}`);
     }
   });
-  if (isOpen) rows.push(open());
-  return rows;
+  return () => {
+    const isOpen = context.state.open.has(row.id);
+    button.setAttribute("aria-expanded", String(isOpen));
+    return isOpen ? [main, open()] : [main];
+  };
 }
 
 /** The phases before the session, side by side. */
