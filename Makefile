@@ -25,13 +25,19 @@ lint: setup
 	$(CARGO) clippy --locked --features otlp --lib --test otlp -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers: target/paho/.installed target/node/.installed target/junit/junit-10.xsd
+peers: target/paho/.installed target/node/.installed target/spark/.installed target/junit/junit-10.xsd
 	./scripts/install-system.sh peers
 
 target/paho/.installed:
 	./scripts/install-system.sh peers
 	python3 -m venv target/paho
 	target/paho/bin/python -m pip install --quiet --disable-pip-version-check paho-mqtt awsiotsdk
+	touch $@
+
+target/spark/.installed:
+	./scripts/install-system.sh peers
+	python3 -m venv target/spark
+	target/spark/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark>=4,<5'
 	touch $@
 
 target/node/.installed:

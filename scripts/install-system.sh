@@ -23,7 +23,7 @@ need_build() {
 need_peers() {
   have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
     have xmllint && have npm && have chromium && have chromedriver && have curl && have prometheus && have promtool &&
-    have tcpreplay && have zsh && have fish && have sudo && { have valgrind || [ "$(uname)" = Darwin ]; }
+    have tcpreplay && have zsh && have fish && have sudo && have java && { have valgrind || [ "$(uname)" = Darwin ]; }
 }
 
 install_build() {
@@ -40,12 +40,12 @@ install_peers() {
   case "$(package_manager)" in
     apt-get)
       apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils \
-        chromium chromium-driver curl prometheus tcpreplay valgrind zsh fish sudo
+        chromium chromium-driver curl prometheus tcpreplay valgrind zsh fish sudo openjdk-17-jre-headless
       # Node.js from elsewhere brings an npm of its own, which Debian's would not stand beside.
       have npm || apt_get nodejs npm
       ;;
-    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute libxml2 nodejs-npm chromium chromedriver curl tcpreplay valgrind zsh fish sudo ;;
-    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 libxml2 npm chromium curl prometheus tcpreplay valgrind zsh fish sudo ;;
+    dnf) as_root dnf install -y wireshark-cli tcpdump mosquitto openssl iproute libxml2 nodejs-npm chromium chromedriver curl tcpreplay valgrind zsh fish sudo java-21-openjdk-headless ;;
+    pacman) as_root pacman -S --needed --noconfirm wireshark-cli tcpdump mosquitto openssl iproute2 libxml2 npm chromium curl prometheus tcpreplay valgrind zsh fish sudo jre17-openjdk-headless ;;
     brew) say wireshark mosquitto; brew install wireshark mosquitto node ;;
     *) give_up "tshark, tcpdump, mosquitto, openssl and Chromium" ;;
   esac

@@ -1,5 +1,6 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+mod carrying;
 mod collector;
 mod gathered;
 #[cfg(all(feature = "live", unix))]
@@ -16,14 +17,16 @@ pub(crate) use live::{files, outputs, outputs_held_back};
 use told::Known;
 pub(crate) use {outputs::Output, told::Told};
 
+use self::carrying::Carrying;
 use self::gathered::Gathering;
 use crate::analyzer::{Analyzer, Config};
-use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs};
+use crate::cli::{AnalyzeArgs, FailOn, OutputArgs, PhaseBudget, SelectionArgs, ShareArgs};
 use crate::connection::Settings;
 use crate::decode::Interest;
 use crate::diagnosis::Thresholds;
 use crate::diagnosis::whole::{Whole, whole};
 use crate::expect::Expectations;
+use crate::flow::Share;
 use crate::mqtt;
 use crate::pipeline::Plan;
 use crate::progress;
@@ -104,19 +107,23 @@ fn pass(
     redactor: &mut Option<Box<Redactor>>,
     outputs: Vec<Output>,
 ) -> Result<Option<Summary>> {
-    let mut source = source::open(&arguments.captures())?;
+    let ShareArgs { share, pieces, .. } = arguments.share;
+    let open = if pieces { source::open_copies } else { source::open };
+    let mut source = open(&arguments.captures())?;
     if !arguments.output.quiet {
         source = progress::shown(source, &arguments.captures());
     }
     let mut reading = Reading {
         source,
-        filter: arguments.selection.filter.as_deref().map(FilterProgram::new).transpose()?,
+        // Whoever made the pieces applied it, and they tell more than its frames: how late it is.
+        filter: arguments.selection.filter.as_deref().filter(|_| !pieces).map(FilterProgram::new).transpose()?,
         secrets_seen: 0,
         waits_for_secrets: !secrets.complete,
     };
     let told = Told::begin(outputs, thresholds(&arguments.output))?;
     let mut told = told.expecting(expectations);
     told.saving = saving(arguments)?;
+    told.carrying = Carrying::begin(&arguments.share)?;
     told.redactor.clone_from(redactor);
     let plan = Plan {
         config: config(&arguments.selection),
@@ -124,10 +131,10 @@ fn pass(
         threads: arguments.threads.map_or_else(usual_threads, usize::from),
     };
     // What is saved depends on what became of each frame, in their order.
-    let read = if plan.threads > 1 && told.saving.is_none() {
+    let read = if plan.threads > 1 && told.saving.is_none() && share.is_none() {
         reading.by_threads(&plan, &mut told)?
     } else {
-        reading.by_itself(plan, &mut told)?
+        reading.by_itself(plan, share.unwrap_or(Share::WHOLE), &mut told)?
     };
     let Some(analyzer) = read else {
         *secrets = all_secrets(reading.source.as_mut(), std::mem::take(&mut secrets.texts));

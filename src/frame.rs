@@ -18,6 +18,18 @@ impl FrameId {
         Self((file as u64) << Self::NUMBER_BITS | (number & ((1 << Self::NUMBER_BITS) - 1)))
     }
 
+    /// All of it in one number, for files that keep it.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The frame that [`Self::to_bits`] made this number of.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The index of the file among those that were merged, from 0.
     #[must_use]
     pub const fn file(self) -> u16 {

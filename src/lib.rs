@@ -65,4 +65,5 @@ pub mod redact;
 #[cfg(all(feature = "live", unix))]
 pub mod run;
 pub mod saving;
+pub mod shares;
 pub mod source;

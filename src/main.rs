@@ -3,7 +3,7 @@
 use anstream::ColorChoice;
 use clap::CommandFactory;
 use iotcap::cli::{Cli, Command, Refused};
-use iotcap::commands::{completions, demo, diff, explain, lab, man, publish};
+use iotcap::commands::{completions, demo, diff, explain, lab, man, publish, split};
 use std::io;
 use std::process::ExitCode;
 use tracing::Level;
@@ -67,6 +67,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Lab(arguments)) => return lab::lab(arguments),
         Some(Command::Man(arguments)) => return man::man(arguments),
         Some(Command::Publish(arguments)) => return publish::publish(arguments),
+        Some(Command::Split(arguments)) => return split::run(arguments),
         #[cfg(all(feature = "live", unix))]
         Some(Command::Run(arguments)) => return iotcap::run::run(arguments),
         #[cfg(all(feature = "live", unix))]

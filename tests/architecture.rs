@@ -37,6 +37,7 @@ const EDGES: &[&str] = &[
     "cli",
     "analyze",
     "saving",
+    "shares",
     "private",
     "redact",
     "privileges",

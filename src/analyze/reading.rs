@@ -3,6 +3,7 @@
 use super::Told;
 use crate::analyzer::{Analyzer, Taken};
 use crate::diagnosis::Draft;
+use crate::flow::Share;
 use crate::frame::Frame;
 use crate::pipeline::{self, Batch, Dealer, Plan};
 use crate::source::bpf::FilterProgram;
@@ -19,9 +20,9 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Analyses in this thread; nothing where secrets came too late.
-    pub(super) fn by_itself(&mut self, plan: Plan, told: &mut Told) -> Result<Option<Analyzer>> {
-        let mut analyzer = Analyzer::new(plan.config);
+    /// Analyses a share of the flows in this thread; nothing where secrets came too late.
+    pub(super) fn by_itself(&mut self, plan: Plan, share: Share, told: &mut Told) -> Result<Option<Analyzer>> {
+        let mut analyzer = Analyzer::for_share(plan.config, share);
         for text in &plan.secrets {
             analyzer.add_secrets(text);
         }

@@ -1,5 +1,6 @@
 //! From finished connections to every format that was asked for: records wait at the desk, verdicts go out.
 
+use super::carrying::Carrying;
 use super::outputs::{Output, cannot_write};
 use crate::analyzer::{Analyzer, News, What};
 use crate::connection::Record;
@@ -10,6 +11,7 @@ use crate::report::build;
 use crate::report::model::{Capture, Connection, Group, Summary};
 use crate::saving::{AnnotatedFile, Ending};
 use crate::source::CaptureInfo;
+use crate::time::Timestamp;
 use anyhow::{Context, Result};
 use std::borrow::Cow;
 
@@ -25,6 +27,8 @@ pub(crate) struct Told {
     pub(crate) redactor: Option<Box<Redactor>>,
     /// The file that frames are saved in together with what was found.
     pub(crate) saving: Option<AnnotatedFile>,
+    /// What goes from and to other shares of the capture.
+    pub(super) carrying: Carrying,
 }
 
 /// What a saved file takes over beside frames and findings.
@@ -43,7 +47,8 @@ impl Told {
         }
         let (summary, desk) = (Summary::default(), Desk::new(thresholds));
         let capture = CaptureState::default();
-        Ok(Self { outputs, summary, desk, judge: None, capture, redactor: None, saving: None })
+        let carrying = Carrying::default();
+        Ok(Self { outputs, summary, desk, judge: None, capture, redactor: None, saving: None, carrying })
     }
 
     /// Holds each connection against these expectations as well.
@@ -64,11 +69,23 @@ impl Told {
 
     /// Takes the next piece of news, and tells the connections whose verdicts are final by its time.
     pub(crate) fn tell_news(&mut self, news: News<Draft>) -> Result<()> {
+        self.take_carried(news.order.at)?;
         self.desk.advance(news.order.at);
         self.tell_due()?;
+        self.carrying.note(&news, self.desk.thresholds())?;
         match news.what {
             What::Over(draft) => self.desk.push_draft(draft),
             What::Arrived(arrival) => self.desk.arrived(arrival),
+        }
+        Ok(())
+    }
+
+    /// Takes what other shares have told by a time, as if it were told here.
+    fn take_carried(&mut self, now: Timestamp) -> Result<()> {
+        while let Some((at, arrival)) = self.carrying.next_by(now) {
+            self.desk.advance(at);
+            self.tell_due()?;
+            self.desk.arrived(arrival);
         }
         Ok(())
     }
@@ -148,6 +165,8 @@ impl Told {
     }
 
     fn conclude(&mut self, capture: &Capture, groups: &[Group]) -> Result<Vec<Group>> {
+        self.take_carried(Timestamp::from_nanos(i64::MAX))?;
+        std::mem::take(&mut self.carrying).finish()?;
         self.desk.finish();
         self.tell_due()?;
         let mut groups: Vec<_> = self.desk.groups().iter().map(build::group).chain(groups.iter().cloned()).collect();

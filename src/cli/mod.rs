@@ -4,11 +4,13 @@ mod from_file;
 mod live;
 mod output;
 mod selection;
+mod share;
 
 pub use from_file::Refused;
 pub use live::{LiveArgs, UntilArgs};
 pub use output::{Colour, FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
+pub use share::ShareArgs;
 
 use crate::commands::completions::CompletionsArgs;
 #[cfg(all(feature = "live", unix))]
@@ -19,6 +21,7 @@ use crate::commands::explain::ExplainArgs;
 use crate::commands::lab::LabArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::publish::PublishArgs;
+use crate::commands::split::SplitArgs;
 use crate::spelling;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, value_parser};
 use std::ffi::OsString;
@@ -68,6 +71,9 @@ pub enum Command {
     Lab(LabArgs),
     /// Publish over mutual TLS to a real broker
     Publish(Box<PublishArgs>),
+    /// Deal the frames of captures out to shares, to analyse them on many machines
+    #[command(hide = true)]
+    Split(SplitArgs),
     /// Capture while a command runs, then report
     #[cfg(all(feature = "live", unix))]
     Run(Box<RunArgs>),
@@ -95,6 +101,9 @@ pub struct AnalyzeArgs {
     /// Threads that analyse files; 1: all in one [default: as many as the machine has, at most 8]
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+    /// One share of the connections, on one of many machines
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// Where to capture, and until when
     #[command(flatten)]
     pub live: LiveArgs,

@@ -9,5 +9,6 @@ pub mod explain;
 pub mod lab;
 pub mod man;
 pub mod publish;
+pub mod split;
 #[cfg(all(feature = "live", unix))]
 mod verdicts;

@@ -1,5 +1,6 @@
 //! What is left of a connection when it is over: everything that the verdict and the reports need, and no buffer.
 
+use super::arrival::Arrival;
 use super::closing::{closed, forgery};
 use super::milestones::milestones;
 use super::{Connection, PortKind};
@@ -101,6 +102,12 @@ impl Record {
             unreachable,
             resolution,
         }
+    }
+
+    /// That its server accepted the client, if it did.
+    #[must_use]
+    pub fn arrival(&self) -> Option<Arrival> {
+        Arrival::of(self.endpoints, self.ordinal, self.first, self.mqtt.as_deref()?)
     }
 
     /// The server's name: what the client asked for in its hello, or else in DNS.

@@ -11,6 +11,7 @@ use super::groups::{self, Group, Groups};
 use super::rules;
 use super::{CaptureState, Case, Draft, Judged, Thresholds, Verdict};
 use crate::connection::{Arrival, Record};
+use crate::frame::FrameId;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
 use hashbrown::HashSet;
@@ -35,8 +36,8 @@ pub struct Desk {
     thresholds: Thresholds,
     waiting: VecDeque<(Timestamp, Draft)>,
     arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
-    /// The ordinals of their connections: each is told when it is accepted, and again when it is over.
-    arrived: HashSet<u64, foldhash::fast::RandomState>,
+    /// The first frames of their connections: each is told when it is accepted, and again when it is over.
+    arrived: HashSet<FrameId, foldhash::fast::RandomState>,
     groups: Groups,
     now: Option<Timestamp>,
     is_finished: bool,
@@ -78,7 +79,7 @@ impl Desk {
 
     /// A server has accepted a client.
     pub fn arrived(&mut self, arrival: Arrival) {
-        if !self.arrived.insert(arrival.ordinal) {
+        if !self.arrived.insert(arrival.first.frame) {
             return;
         }
         let server = arrival.endpoints.server;
@@ -106,9 +107,8 @@ impl Desk {
     /// A connection is over, and was perhaps judged by itself.
     pub fn push_draft(&mut self, draft: Draft) {
         let record = &*draft.record;
-        if let Some(mqtt) = record.mqtt.as_deref()
-            && !self.arrived.contains(&record.ordinal)
-            && let Some(arrival) = Arrival::of(record.endpoints, record.ordinal, record.first, mqtt)
+        if !self.arrived.contains(&record.first.frame)
+            && let Some(arrival) = record.arrival()
         {
             self.arrived(arrival);
         }
@@ -160,7 +160,7 @@ impl Desk {
     }
 
     fn forget(&mut self, arrival: &Arrival) {
-        self.arrived.remove(&arrival.ordinal);
+        self.arrived.remove(&arrival.first.frame);
         self.counts.forgotten_arrivals += 1;
     }
 

@@ -21,7 +21,7 @@ pub mod whole;
 pub use budget::{Budget, Stretch};
 pub use desk::{Desk, DeskCounts};
 pub use finding::{Finding, Severity};
-pub use groups::Group;
+pub use groups::{Group, takeover_window};
 pub use rule::{CaptureState, Case, Rule};
 pub use service::Service;
 pub use thresholds::Thresholds;

@@ -70,6 +70,8 @@ impl OptionCode {
     pub const INTERFACE_OS: Self = Self(12);
     /// `if_tsoffset` (4.2): seconds to add to each timestamp, signed.
     pub const INTERFACE_TIME_OFFSET: Self = Self(14);
+    /// `epb_packetid` (4.3): eight bytes that name a packet, the same wherever it is copied to.
+    pub const PACKET_ID: Self = Self(5);
     /// `isb_ifrecv` (4.6): packets received, since the capture began.
     pub const STATISTICS_RECEIVED: Self = Self(4);
     /// `isb_ifdrop` (4.6): packets that the interface dropped for want of resources.

@@ -100,6 +100,24 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// `InvalidInput` where the frame's link type is not its interface's; else those of the underlying writer.
     pub fn write_frame(&mut self, interface: InterfaceId, frame: &Frame<'_>, comments: &[&str]) -> io::Result<()> {
+        self.begin_frame(interface, frame)?;
+        for comment in comments {
+            self.put_text(OptionCode::COMMENT, comment);
+        }
+        self.end_frame(frame)
+    }
+
+    /// Writes a frame (4.3) and which one it is, so that it keeps its number among other frames.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn write_frame_with_id(&mut self, interface: InterfaceId, frame: &Frame<'_>) -> io::Result<()> {
+        self.begin_frame(interface, frame)?;
+        self.put_option(OptionCode::PACKET_ID, &frame.id.to_bits().to_le_bytes());
+        self.end_frame(frame)
+    }
+
+    fn begin_frame(&mut self, interface: InterfaceId, frame: &Frame<'_>) -> io::Result<()> {
         if self.link_types.get(interface.0 as usize) != Some(&frame.link_type) {
             return Err(invalid("the frame's link type is not that of its interface"));
         }
@@ -110,9 +128,10 @@ impl<W: Write> Writer<W> {
         self.put_u32(captured_len);
         self.put_u32(frame.original_len);
         self.put_padded(frame.data);
-        for comment in comments {
-            self.put_text(OptionCode::COMMENT, comment);
-        }
+        Ok(())
+    }
+
+    fn end_frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         self.end_options(20 + frame.data.len() + padding(frame.data.len()));
         self.end()
     }

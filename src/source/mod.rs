@@ -77,3 +77,11 @@ pub fn open(paths: &[PathBuf]) -> Result<Box<dyn Source + Send>, OpenError> {
         paths => Ok(Box::new(MergedSource::open(paths)?)),
     }
 }
+
+/// Opens files of frames that were copied out of one capture, and keep its numbers where they say so.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_copies(paths: &[PathBuf]) -> Result<Box<dyn Source + Send>, OpenError> {
+    Ok(Box::new(MergedSource::open_copies(paths)?))
+}

@@ -15,6 +15,7 @@ use reconnect_storm::Storms;
 use std::net::IpAddr;
 use throttled::Throttles;
 
+pub use session_taken_over::takeover_window;
 pub(super) use session_taken_over::{Takeovers, taken_over};
 
 /// The rules of all groups, for the catalogue.

@@ -29,12 +29,14 @@
 use super::{Group, Members};
 use crate::connection::{Arrival, Record};
 use crate::diagnosis::reading::span;
-use crate::diagnosis::{Case, Finding, Rule};
+use crate::diagnosis::{CaptureState, Case, Finding, Rule, Thresholds};
 use crate::evidence::Confidence;
 use crate::mqtt::{PacketType, PlaintextLen, ReasonCode};
 use crate::net::{Endpoint, Side};
-use crate::timeline::Phase;
+use crate::time::Timestamp;
+use crate::timeline::{Closed, Phase};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// See the head of this file.
 pub(super) const RULE: Rule = Rule {
@@ -54,24 +56,38 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding::proven(at, format!("the server ended the session with DISCONNECT {code} (frame {})", at.frame)))
 }
 
+/// When a client must have arrived to be the reason for the end of this session; none where no arrival can be.
+#[must_use]
+pub fn takeover_window(record: &Record, thresholds: &Thresholds) -> Option<RangeInclusive<Timestamp>> {
+    let closed = ended_by_server(&Case::new(record, CaptureState::default(), thresholds))?;
+    Some(window(thresholds, closed.at.at))
+}
+
+fn ended_by_server(case: &Case<'_>) -> Option<Closed> {
+    case.server_closed().filter(|_| case.was_connected())
+}
+
+fn window(thresholds: &Thresholds, closed: Timestamp) -> RangeInclusive<Timestamp> {
+    closed - thresholds.takeover..=closed + thresholds.takeover
+}
+
 /// A session that the server ended while another client arrived.
 pub(in crate::diagnosis) fn taken_over<'a>(
     case: &Case<'_>,
     arrivals: impl Iterator<Item = &'a Arrival>,
 ) -> Option<(Finding, &'a Arrival)> {
-    let closed = case.server_closed().filter(|_| case.was_connected())?;
+    let closed = ended_by_server(case)?;
     let record = case.record;
     let mqtt = case.mqtt()?;
     let own_length = mqtt.log.first().iter().find(|entry| entry.by == Side::Client).map(|entry| entry.len);
     let own_id = mqtt.client_id().filter(|id| !id.is_empty());
-    let window = case.thresholds.takeover;
+    let window = window(case.thresholds, closed.at.at);
     // The newcomer's CONNECT caused the close: it came before it, and its CONNACK about with it.
     let fits = |other: &&Arrival| {
-        other.ordinal != record.ordinal
+        other.first.frame != record.first.frame
             && Some(other.connack_at) > mqtt.connack_at
             && other.connect_at <= closed.at
-            && closed.at.at.since(other.connack_at.at) <= window
-            && other.connack_at.at.since(closed.at.at) <= window
+            && window.contains(&other.connack_at.at)
     };
     let equal = |other: &&Arrival| match (own_id, other.client_id.as_deref()) {
         (Some(own), Some(other)) => own == other,

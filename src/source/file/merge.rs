@@ -4,7 +4,7 @@
 //! Files are opened when their first frame is due and closed after their last one, so that of hundreds of rotated files
 //! only those that overlap take memory.
 
-use super::{Located, OpenError, Place, READ, Reader, Source, display_name, open_input};
+use super::{Located, Numbering, OpenError, Place, READ, Reader, Source, display_name, open_input};
 use crate::frame::Frame;
 use crate::source::info::{CaptureInfo, Fault};
 use crate::time::Timestamp;
@@ -21,6 +21,7 @@ pub struct MergedSource {
     /// The files that have a frame to come, by its time, then by their order; without the one that is being read.
     waiting: BinaryHeap<Reverse<(Timestamp, u16)>>,
     reading: Option<u16>,
+    numbering: Numbering,
     info: CaptureInfo,
 }
 
@@ -39,15 +40,28 @@ impl MergedSource {
     /// # Errors
     /// An [`OpenError`] for the first that is not a readable capture.
     pub fn open(paths: &[PathBuf]) -> Result<Self, OpenError> {
+        Self::with_numbering(paths, Numbering::OfFile)
+    }
+
+    /// The same for files of frames that were copied out of another capture: where a file says which frame of it one is
+    /// (`epb_packetid`), that stays its name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_copies(paths: &[PathBuf]) -> Result<Self, OpenError> {
+        Self::with_numbering(paths, Numbering::OfOrigin)
+    }
+
+    fn with_numbering(paths: &[PathBuf], numbering: Numbering) -> Result<Self, OpenError> {
         if paths.is_empty() {
             return Err(OpenError::NoFiles);
         }
         let sources = paths.iter().map(|path| display_name(path)).collect();
         let info = CaptureInfo { sources, ..CaptureInfo::default() };
-        let mut merged = Self { files: Vec::new(), waiting: BinaryHeap::new(), reading: None, info };
+        let mut merged = Self { files: Vec::new(), waiting: BinaryHeap::new(), reading: None, numbering, info };
         for (index, path) in paths.iter().enumerate() {
             let index = u16::try_from(index).map_err(|_| OpenError::TooManyFiles(paths.len()))?;
-            let (part, first) = first_look(index, path, &mut merged.info)?;
+            let (part, first) = first_look(Place::start_of(index, numbering), path, &mut merged.info)?;
             merged.files.push(part);
             merged.waiting.extend(first.map(|at| Reverse((at, index))));
         }
@@ -90,11 +104,11 @@ impl MergedSource {
         let Some(part) = self.files.get_mut(usize::from(index)) else { return };
         let Part::Closed(path) = part else { return };
         let name = display_name(path);
-        let reader = open_input(path, &name).and_then(|input| Reader::begin(index, &name, input, READ, &mut self.info));
+        let place = Place::start_of(index, self.numbering);
+        let reader = open_input(path, &name).and_then(|input| Reader::begin(place, &name, input, READ, &mut self.info));
         match reader {
             Ok(reader) => *part = Part::Open(Box::new(reader), None),
             Err(error) => {
-                let place = Place { file: index, number: 0 };
                 self.info.add_damage(place.damage(0, Fault::Unreadable(error.to_string()), None));
             }
         }
@@ -124,17 +138,17 @@ impl Source for MergedSource {
 }
 
 /// When a file begins. What can be opened again is closed until then; what holds no frame is read here, once and for all.
-fn first_look(index: u16, path: &Path, info: &mut CaptureInfo) -> Result<(Part, Option<Timestamp>), OpenError> {
+fn first_look(place: Place, path: &Path, info: &mut CaptureInfo) -> Result<(Part, Option<Timestamp>), OpenError> {
     let name = display_name(path);
     let input = open_input(path, &name)?;
     if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        let mut reader = Reader::begin(index, &name, input, READ, info)?;
+        let mut reader = Reader::begin(place, &name, input, READ, info)?;
         let first = reader.advance(info);
         let at = first.as_ref().map(|located| located.at);
         return Ok((Part::Open(Box::new(reader), first), at));
     }
     let mut seen = CaptureInfo::default();
-    let mut reader = Reader::begin(index, &name, input, FIRST_READ, &mut seen)?;
+    let mut reader = Reader::begin(place, &name, input, FIRST_READ, &mut seen)?;
     let at = reader.advance(&mut seen).map(|located| located.at);
     // A file without frames may have secrets, names or damage: it is due before all others.
     Ok((Part::Closed(path.to_owned()), Some(at.unwrap_or(Timestamp::from_nanos(i64::MIN)))))

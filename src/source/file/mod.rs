@@ -58,7 +58,7 @@ impl FileSource {
 
     fn begin(name: String, input: Box<dyn Read + Send>) -> Result<Self, OpenError> {
         let mut info = CaptureInfo::default();
-        let reader = Reader::begin(0, &name, input, READ, &mut info)?;
+        let reader = Reader::begin(Place::start_of(0, Numbering::OfFile), &name, input, READ, &mut info)?;
         info.sources.push(name);
         Ok(Self { reader, info, ahead: None })
     }
@@ -108,7 +108,7 @@ impl Source for FileSource {
 /// Where a frame lies in the buffer of its [`Reader`], until that advances.
 #[derive(Clone, Debug)]
 struct Located {
-    number: u64,
+    id: FrameId,
     at: Timestamp,
     link_type: LinkType,
     original_len: u32,
@@ -130,12 +130,13 @@ enum Format {
 impl Reader {
     /// Unpacks, recognizes the format, and reads a pcap file's header; a pcapng file's is a block like others.
     fn begin(
-        file: u16,
+        place: Place,
         name: &str,
         input: Box<dyn Read + Send>,
         read_size: usize,
         info: &mut CaptureInfo,
     ) -> Result<Self, OpenError> {
+        let Place { file, .. } = place;
         let (mut input, compression) =
             input::unpack(input, read_size).map_err(|error| OpenError::from_io(name, error))?;
         // No more than it takes: a capture that is piped in may have no frame yet.
@@ -152,7 +153,7 @@ impl Reader {
             input.fill(64);
             return Err(no_capture(name, compression, input.bytes()));
         };
-        Ok(Self { input, format, place: Place { file, number: 0 } })
+        Ok(Self { input, format, place })
     }
 
     /// Goes to the next frame; what else there is on the way goes into `info`.
@@ -165,7 +166,7 @@ impl Reader {
 
     fn frame(&self, located: Located) -> Frame<'_> {
         Frame {
-            id: FrameId::new(self.place.file, located.number),
+            id: located.id,
             at: located.at,
             link_type: located.link_type,
             original_len: located.original_len,
@@ -179,9 +180,24 @@ impl Reader {
 struct Place {
     file: u16,
     number: u64,
+    numbering: Numbering,
+}
+
+/// How frames are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbering {
+    /// By their place in this file.
+    OfFile,
+    /// By their place in the capture that they were copied from, where the file says so.
+    OfOrigin,
 }
 
 impl Place {
+    /// Before the first frame.
+    const fn start_of(file: u16, numbering: Numbering) -> Self {
+        Self { file, number: 0, numbering }
+    }
+
     fn id(self) -> FrameId {
         FrameId::new(self.file, self.number)
     }

@@ -144,7 +144,7 @@ impl Records {
         input.consume(self.header_len + len);
         let nanos = i64::from(record.seconds) * 1_000_000_000 + i64::from(record.fraction) * self.nanos_per_unit;
         Located {
-            number: place.number,
+            id: place.id(),
             at: Timestamp::from_nanos(nanos),
             link_type: self.link_type,
             original_len: record.original_len,

@@ -12,8 +12,8 @@ mod tests;
 
 use super::bytes::ByteOrder;
 use super::input::Input;
-use super::{Bad, Located, Place, link_type};
-use crate::frame::LinkType;
+use super::{Bad, Located, Numbering, Place, link_type};
+use crate::frame::{FrameId, LinkType};
 use crate::pcapng::{BlockType, InterfaceStatistics, NameRecord, OptionCode, SecretsType, padding};
 use crate::source::info::{CaptureInfo, Fault, InterfaceInfo, Secrets};
 use crate::time::Timestamp;
@@ -88,25 +88,28 @@ impl Blocks {
         let interface = self.interface(packet.interface).ok_or(Fault::UnknownInterface(packet.interface))?;
         let (link_type, at) = (interface.link_type, packet.time.map_or(self.last_at, |time| interface.clock.at(time)));
         self.last_at = at;
+        let mut id = FrameId::new(before.file, before.number + 1);
         // Simple packets have no options.
         if packet.time.is_some()
             && let Some(bytes) = body.get(end + padding(packet.captured_len)..)
             && !bytes.is_empty()
         {
             let mut options = Options::new(self.framing.order(), bytes);
-            info.frame_comments += options.by_ref().filter(|(code, _)| *code == OptionCode::COMMENT).count() as u64;
+            for (code, value) in options.by_ref() {
+                match code {
+                    OptionCode::COMMENT => info.frame_comments += 1,
+                    OptionCode::PACKET_ID if before.numbering == Numbering::OfOrigin => {
+                        id = self.framing.order().u64(value, 0).map_or(id, FrameId::from_bits);
+                    }
+                    _ => {}
+                }
+            }
             if options.is_malformed() {
                 info.add_damage(before.damage(block.offset, Fault::Options, Some(0)));
             }
         }
         let start = block.body.start + packet.start;
-        Ok(Located {
-            number: before.number + 1,
-            at,
-            link_type,
-            original_len: packet.original_len,
-            data: start..start + packet.captured_len,
-        })
+        Ok(Located { id, at, link_type, original_len: packet.original_len, data: start..start + packet.captured_len })
     }
 
     fn packet(&self, kind: BlockType, body: &[u8]) -> Option<Packet> {
