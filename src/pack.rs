@@ -317,7 +317,9 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_harm(bytes: Vec<u8>) {
             let mut from = Unpacker { bytes: &bytes, handles: &[], made: Vec::new(), times: Times::default() };
-            let _: Option<(Vec<String>, Vec<Option<Arc<str>>>, Moment)> = Pack::unpack(&mut from);
+            let _ = Vec::<String>::unpack(&mut from);
+            let _ = Vec::<Option<Arc<str>>>::unpack(&mut from);
+            let _ = Moment::unpack(&mut from);
             let packed = Packed { bytes: bytes.into(), handles: Box::default() };
             let _: Option<Vec<Moment>> = Packing::default().unpack(&packed);
         }

@@ -8,7 +8,7 @@ use iotcap::decode::Interest;
 use iotcap::diagnosis::{CaptureState, Thresholds, diagnose};
 use iotcap::flow::Limits;
 use iotcap::report::build;
-use iotcap::source::{self, Source};
+use iotcap::source;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
