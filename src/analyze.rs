@@ -1,5 +1,7 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+#[cfg(feature = "parquet")]
+mod archives;
 mod gathered;
 #[cfg(all(feature = "live", unix))]
 mod live;
@@ -42,7 +44,7 @@ use zeroize::Zeroizing;
 /// # Errors
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
-    let summary = read(arguments, || outputs::of_files(&arguments.output))?;
+    let summary = read(arguments, || outputs::of_files(arguments))?;
     Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
 }
 

@@ -1,6 +1,6 @@
 //! What only a live capture needs: telling things as they happen, and holding standard output back while it is somebody else's.
 
-use super::outputs::{Held, cannot_write, open, standard_output};
+use super::outputs::{Held, Origin, cannot_write, open, standard_output};
 use super::told::told;
 use super::{Output, Told};
 use crate::analyzer::Happening;
@@ -14,12 +14,12 @@ use std::time::Duration;
 
 /// Opens what the report goes to.
 pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    open(arguments, pace, Box::new(standard_output(arguments.color)))
+    open(arguments, pace, Origin::Interfaces, Box::new(standard_output(arguments.color)))
 }
 
 /// Opens what the report goes to; standard output gets nothing until the end.
 pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    open(arguments, Pace::AtEnd, Box::new(Held::new(standard_output(arguments.color))))
+    open(arguments, Pace::AtEnd, Origin::Interfaces, Box::new(Held::new(standard_output(arguments.color))))
 }
 
 /// The files among the outputs.

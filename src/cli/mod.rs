@@ -7,7 +7,7 @@ mod selection;
 
 pub use from_file::Refused;
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{Colour, FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
+pub use output::{Colour, FailOn, FileFormat, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 
 use crate::commands::completions::CompletionsArgs;

@@ -122,6 +122,13 @@ impl Time {
         Duration::try_from(self.0 - earlier.0).unwrap_or(Duration::ZERO)
     }
 
+    /// Nanoseconds since the Unix epoch; clamped to the years 1677 to 2262.
+    #[must_use]
+    pub fn unix_nanos(self) -> i64 {
+        let nanos = self.0.unix_timestamp_nanos();
+        i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// The day, as `2026-11-22`.
     #[must_use]
     pub fn date(self) -> String {
@@ -287,6 +294,7 @@ mod tests {
         let time = Time::from(Timestamp::from_nanos(1_795_377_900_000_000_001));
         assert_eq!(json(&time), r#""2026-11-22T20:05:00.000000001Z""#);
         assert_eq!(serde_json::from_str::<Time>(&json(&time)).unwrap(), time);
+        assert_eq!(time.unix_nanos(), 1_795_377_900_000_000_001);
         assert_eq!(Time::from(Timestamp::from_nanos(-1)).to_string(), "1969-12-31T23:59:59.999999999Z");
     }
 
