@@ -13,7 +13,7 @@ test: setup
 	$(CARGO) test --locked --no-fail-fast
 
 ## exactly what CI runs
-check: fmt lint peers test instructions
+check: fmt lint deny peers test instructions
 
 fmt:
 	$(CARGO) fmt --check
@@ -76,9 +76,11 @@ fuzz: setup
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=20 -print_final_stats=1); \
 	done
 
-## licences, sources and unused dependencies, by the tools that are made for it; tests/supply.rs holds most of it without them
-deny:
-	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	command -v cargo-machete >/dev/null || $(CARGO) install --locked cargo-machete
-	$(CARGO) deny check licenses bans sources
-	$(CARGO) machete
+## licences, sources and unused dependencies, by the tools that are made for it; tests/supply.rs holds most of it without them.
+## Not what is known of weaknesses (cargo-deny's advisories): that asks the network
+deny: target/tools/bin/cargo-deny target/tools/bin/cargo-machete
+	target/tools/bin/cargo-deny check licenses bans sources
+	target/tools/bin/cargo-machete --skip-target-dir
+
+target/tools/bin/%:
+	$(CARGO) install --locked --quiet --debug --root target/tools $*

@@ -1,8 +1,11 @@
 //! What the process may do, made less once the capture is open: another user, no capabilities, a file system that it cannot
-//! touch. In comes who to become and what to keep; nothing here captures or writes.
+//! touch, no way to the network. In comes who to become and what to keep; nothing here captures or writes.
 //!
-//! Capabilities and Landlock are per thread: call [`leave_root`] and [`seal`] before any other thread is started, and each
+//! Capabilities, Landlock and seccomp are per thread: call [`leave_root`] and [`seal`] before any other thread is started, and each
 //! will inherit them.
+
+#[cfg(target_os = "linux")]
+mod syscalls;
 
 use nix::unistd::{Gid, Uid, User};
 use std::fmt;
@@ -121,6 +124,9 @@ pub struct Sealed {
     pub no_new_privileges: bool,
     /// Whether the file system and the network are closed to it, and how fully (Linux with Landlock).
     pub landlock: Landlock,
+    /// Whether calls of the system that it has no use for are refused: sockets to other machines, unless something is kept,
+    /// and other processes' memory (Linux with seccomp).
+    pub calls_refused: bool,
 }
 
 /// Whether the kernel enforces Landlock.
@@ -147,7 +153,8 @@ impl fmt::Display for Sealed {
             Landlock::Partly => "Landlock in part",
             Landlock::Fully => "Landlock",
         };
-        write!(f, "{capabilities}, {landlock}")
+        let calls = if self.calls_refused { "seccomp" } else { "no seccomp on this system" };
+        write!(f, "{capabilities}, {landlock}, {calls}")
     }
 }
 
@@ -155,7 +162,7 @@ impl fmt::Display for Sealed {
 /// are open stay so.
 ///
 /// # Errors
-/// If the system refuses. That it knows no Landlock is no error.
+/// If the system refuses. That it knows no Landlock or seccomp is no error.
 pub fn seal(keep: Keep) -> Result<Sealed, PrivilegeError> {
     seal_but_for(keep, &Paths::default())
 }
@@ -183,7 +190,7 @@ fn refused<E: fmt::Display>(what: &'static str) -> impl FnOnce(E) -> PrivilegeEr
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Account, Keep, Landlock, Paths, PrivilegeError, Sealed, refused};
+    use super::{Account, Keep, Landlock, Paths, PrivilegeError, Sealed, refused, syscalls};
     use caps::{CapSet, Capability, CapsHashSet};
     use landlock::{
         ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -209,7 +216,11 @@ mod system {
         nix::sys::prctl::set_no_new_privs().map_err(refused("no_new_privs"))?;
         clear_capabilities(keep).map_err(refused("capset"))?;
         let landlock = landlock(paths).map_err(refused("landlock"))?;
-        Ok(Sealed { capabilities: Some(keep), no_new_privileges: true, landlock })
+        let calls_refused = syscalls::refuse(keep).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the kernel refuses no system calls");
+            false
+        });
+        Ok(Sealed { capabilities: Some(keep), no_new_privileges: true, landlock, calls_refused })
     }
 
     /// It needs `CAP_SETPCAP`; and without new privileges it bounds nothing any more.
@@ -294,8 +305,16 @@ mod tests {
 
     #[test]
     fn what_could_be_done_is_said() {
-        assert_eq!(Sealed::default().to_string(), "no capabilities on this system, no Landlock on this system");
-        let sealed = Sealed { capabilities: Some(Keep::NetRaw), no_new_privileges: true, landlock: Landlock::Fully };
-        assert_eq!(sealed.to_string(), "no capability but CAP_NET_RAW, Landlock");
+        assert_eq!(
+            Sealed::default().to_string(),
+            "no capabilities on this system, no Landlock on this system, no seccomp on this system"
+        );
+        let sealed = Sealed {
+            capabilities: Some(Keep::NetRaw),
+            no_new_privileges: true,
+            landlock: Landlock::Fully,
+            calls_refused: true,
+        };
+        assert_eq!(sealed.to_string(), "no capability but CAP_NET_RAW, Landlock, seccomp");
     }
 }

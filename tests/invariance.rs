@@ -19,6 +19,7 @@ use iotcap::decode::Interest;
 use iotcap::diagnosis::{CaptureState, Thresholds, diagnose};
 use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::report::build;
+use iotcap::report::model::TraceId;
 use iotcap::source::{FileSource, Source};
 use iotcap::time::Timestamp;
 use packets::{Link, Packet};
@@ -125,7 +126,8 @@ fn above(whole: &Value) -> Value {
 fn without_frames(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|key, _| !matches!(key.as_str(), "frame" | "frames" | "id" | "ordinal" | "until"));
+            fields
+                .retain(|key, _| !matches!(key.as_str(), "frame" | "frames" | "id" | "ordinal" | "trace_id" | "until"));
             fields.values_mut().for_each(without_frames);
         }
         Value::Array(values) => values.iter_mut().for_each(without_frames),
@@ -337,6 +339,18 @@ proptest! {
     }
 
     #[test]
+    fn both_ends_tell_the_same_identity(index: Index, hours in -9_i64..9, loses_its_answer: bool) {
+        let (name, client_end) = drawn(index);
+        let server_end: Vec<_> = client_end.iter().map(|packet| behind_nat(packet, hours)).collect();
+        let mut client_end = client_end.clone();
+        if loses_its_answer {
+            // Whatever the server says after its SYN-ACK is lost on the way: the client's end never sees it.
+            client_end.retain(|packet| is_from_client(packet) || packet.payload.is_empty());
+        }
+        prop_assert_eq!(identities(&client_end), identities(&server_end), "{}", name);
+    }
+
+    #[test]
     fn any_frames_at_all_are_survived(
         data in proptest::collection::vec((0..300_u16, proptest::collection::vec(any::<u8>(), 0..200)), 0..40),
     ) {
@@ -347,6 +361,27 @@ proptest! {
         });
         told(&frames.collect::<Vec<_>>(), Compared::Everything);
     }
+}
+
+fn is_from_client(packet: &Packet) -> bool {
+    packet.ip[12..16] == [192, 0, 2, 10]
+}
+
+/// The packet as it is captured behind a router that replaces the client's address and port, by a machine whose clock is wrong.
+fn behind_nat(packet: &Packet, hours: i64) -> Packet {
+    let mut packet = Packet { at: packet.at + hours * 3_600_000_000_000, ..packet.clone() };
+    let (address, port) = if is_from_client(&packet) { (12, 0) } else { (16, 2) };
+    packet.ip[address..address + 4].copy_from_slice(&[198, 51, 100, 7]);
+    packet.tcp[port] ^= 0x10;
+    packet
+}
+
+/// Which connections these are, of those whose start is there.
+fn identities(packets: &[Packet]) -> Vec<TraceId> {
+    let records = records(&frames(packets));
+    let mut identities: Vec<_> = records.iter().filter(|record| !record.tcp.midstream).map(build::trace_id).collect();
+    identities.sort();
+    identities
 }
 
 /// The packets of another connection, from another client, begun at the same time.

@@ -5,8 +5,11 @@
 use caps::CapSet;
 use iotcap::privileges::{Account, Keep, Landlock, bound, leave_root, seal};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-use nix::unistd::{Uid, setuid};
-use std::net::{TcpListener, TcpStream};
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::{Uid, getpid, setuid};
+use std::io::IoSliceMut;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
 /// Tells the child who it is, and where something listens.
@@ -39,8 +42,10 @@ fn the_child_that_gives_its_rights_up() {
     let address = format!("127.0.0.1:{port}");
     let can_raw = || socket(AddressFamily::Inet, SockType::Raw, SockFlag::empty(), None).is_ok();
     let can_connect = || TcpStream::connect(&address).is_ok();
+    let can_look = || can_look_into(&address);
     // Each of these works before; else their failing later would say nothing.
     assert!(std::fs::read("/etc/shadow").is_ok() && std::fs::read("/etc/passwd").is_ok() && can_connect());
+    assert!(UdpSocket::bind("127.0.0.1:0").is_ok() && can_look());
     assert!(Command::new("/bin/true").status().is_ok());
 
     bound();
@@ -69,5 +74,20 @@ fn the_child_that_gives_its_rights_up() {
         assert!(!can_connect(), "somebody is connected to");
         assert!(TcpListener::bind("127.0.0.1:0").is_err(), "somebody is listened for");
     }
+    if sealed.calls_refused {
+        assert!(UdpSocket::bind("127.0.0.1:0").is_err(), "datagrams can be sent");
+        assert!(!can_look(), "other processes can be looked into");
+        assert!(UnixDatagram::unbound().is_ok(), "the service manager can no longer be told");
+    } else {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI promises a kernel with seccomp");
+        println!("skipped: this kernel has no seccomp, which closes sockets of datagrams");
+    }
     println!("nothing is left");
+}
+
+/// Whether memory can be read as a debugger does; our own would do.
+fn can_look_into(text: &str) -> bool {
+    let mut seen = vec![0; text.len()];
+    let there = RemoteIoVec { base: text.as_ptr().addr(), len: text.len() };
+    process_vm_readv(getpid(), &mut [IoSliceMut::new(&mut seen)], &[there]).is_ok()
 }

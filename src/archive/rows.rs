@@ -1,6 +1,6 @@
 //! The rows of the tables: what the report says, behind the columns by which tables are joined.
 
-use crate::report::model::{Client, Connection, Event, Finding, Server, Time};
+use crate::report::model::{Client, Connection, Event, Finding, Server, Time, TraceId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ pub(super) struct PartRow<'a, T> {
 /// What tells which connection a row belongs to.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 pub(super) struct Key<'a> {
+    /// `trace_id` of the connection.
+    trace_id: TraceId,
     /// `id` of the connection: unique in its capture.
     connection_id: &'a str,
     /// `started` of the connection.
@@ -48,8 +50,15 @@ impl<'a> ConnectionRow<'a> {
 
 impl<'a> Key<'a> {
     pub(super) fn of(connection: &'a Connection) -> Self {
-        let Connection { id, started, client, server, .. } = connection;
-        Self { connection_id: id, started: *started, started_ns: started.unix_nanos(), client, server }
+        let Connection { id, trace_id, started, client, server, .. } = connection;
+        Self {
+            trace_id: *trace_id,
+            connection_id: id,
+            started: *started,
+            started_ns: started.unix_nanos(),
+            client,
+            server,
+        }
     }
 }
 

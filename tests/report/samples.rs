@@ -6,7 +6,7 @@ use iotcap::report::model::{
     Actor, Capture, CaptureKind, Certificate, Client, ClientCertificate, Closed, ClosedHow, Confidence, Connection,
     Damage, DisplayFilter, Dropped, Event, Finding, FrameList, FrameRef, Group, Layer, Millis, Mqtt, MqttSource,
     Outcome, PerSide, Phase, PhaseName, PhaseOutcome, RoundTrips, Rung, Server, Severity, Tcp, Time, Timings, Tls,
-    TlsAlert, Topic, Vantage,
+    TlsAlert, Topic, TraceId, Vantage,
 };
 use iotcap::time::Timestamp;
 use std::collections::BTreeMap;
@@ -66,6 +66,7 @@ pub(crate) fn connection(first_frame: u64, port: u16) -> Connection {
     Connection {
         ordinal: first_frame,
         id: first_frame.to_string(),
+        trace_id: TraceId([0x5a; 16]),
         client: Client { address: "192.0.2.10".to_owned(), port },
         server: Server { address: "192.0.2.20".to_owned(), port: 8883, name: None },
         started: at(0),

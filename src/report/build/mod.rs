@@ -1,8 +1,10 @@
 //! From a record and its verdict to the report's types. Nothing is decided here, and nothing is read.
 
+mod identity;
 mod layers;
 mod whole;
 
+pub use identity::trace_id;
 pub use whole::{CaptureFacts, about_capture, capture};
 
 use super::model::{self, Millis, Time};
@@ -34,6 +36,7 @@ pub fn connection(record: &Record, verdict: &Verdict) -> model::Connection {
     let Endpoint { address, port } = record.endpoints.client;
     model::Connection {
         id: id(record.first.frame),
+        trace_id: trace_id(record),
         ordinal: record.ordinal,
         client: model::Client { address: address.to_string(), port },
         server: server(record),

@@ -1,7 +1,7 @@
 //! One connection: who, how far, how it ended, why.
 
 use super::scalar::words;
-use super::{Actor, Confidence, Event, Finding, Glance, Millis, Mqtt, PerSide, Tcp, Time, Tls};
+use super::{Actor, Confidence, Event, Finding, Glance, Millis, Mqtt, PerSide, Tcp, Time, Tls, TraceId};
 use crate::net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,9 @@ use std::net::IpAddr;
 pub struct Connection {
     /// The number of its first frame; `2-14` is frame 14 of the second file.
     pub id: String,
+    /// Which connection this is: the same in captures of it at other places, as far as they show the same start. Clients without good random
+    /// numbers may share one.
+    pub trace_id: TraceId,
     /// The place of its first frame among all frames: connections are ordered by it.
     #[serde(skip)]
     pub ordinal: u64,

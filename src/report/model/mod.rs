@@ -16,6 +16,6 @@ pub use connection::{
 };
 pub use expectation::{Expectation, Mismatch};
 pub use layers::{AckTimes, Certificate, ClientCertificate, Mqtt, MqttSource, RoundTrips, Tcp, Tls, TlsAlert, Topic};
-pub use scalar::{Actor, Confidence, FrameList, FrameRef, Millis, PerSide, Time};
+pub use scalar::{Actor, Confidence, FrameList, FrameRef, Millis, PerSide, Time, TraceId};
 pub use story::{Event, Finding, Layer, Severity};
 pub use whole::{Capture, CaptureKind, Damage, Dropped, Glance, Group, Report, SchemaId, Summary};

@@ -222,6 +222,55 @@ impl JsonSchema for Millis {
     }
 }
 
+/// Which connection this is, at whatever place it was captured: 16 bytes, written as 32 hexadecimal digits, as the trace ids of
+/// W3C Trace Context and OpenTelemetry are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceId(pub [u8; 16]);
+
+impl TraceId {
+    /// The first half of a SHA-256 digest.
+    #[must_use]
+    pub fn from_digest(digest: &[u8; 32]) -> Self {
+        Self(std::array::from_fn(|index| digest[index]))
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TraceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(de::Error::custom("not 32 hexadecimal digits"));
+        }
+        u128::from_str_radix(&text, 16).map(|id| Self(id.to_be_bytes())).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for TraceId {
+    fn schema_name() -> Cow<'static, str> {
+        "TraceId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "16 bytes in hexadecimal digits.",
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+        })
+    }
+}
+
 /// One frame of the capture, by the number that Wireshark shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct FrameRef {
@@ -312,6 +361,16 @@ mod tests {
             let millis = Millis(Duration::from_nanos(nanos));
             assert_eq!(json(&millis), shown);
             assert_eq!(serde_json::from_str::<Millis>(shown).unwrap(), millis);
+        }
+    }
+
+    #[test]
+    fn trace_ids_are_32_digits_both_ways() {
+        let id = TraceId(std::array::from_fn(|index| u8::try_from(index).unwrap()));
+        assert_eq!(json(&id), r#""000102030405060708090a0b0c0d0e0f""#);
+        assert_eq!(serde_json::from_str::<TraceId>(&json(&id)).unwrap(), id);
+        for wrong in [r#""0001""#, r#""+00102030405060708090a0b0c0d0e0f""#] {
+            assert!(serde_json::from_str::<TraceId>(wrong).is_err(), "{wrong}");
         }
     }
 
