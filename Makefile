@@ -11,6 +11,7 @@ demo: setup
 ## build everything and pass the tests
 test: setup
 	$(CARGO) test --locked --no-fail-fast
+	$(CARGO) test --locked --no-fail-fast --features parquet --lib --test archive
 
 ## exactly what CI runs
 check: fmt lint deny peers test instructions
@@ -23,13 +24,18 @@ lint: setup
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
-peers: target/paho/.installed target/node/.installed
+peers: target/paho/.installed target/node/.installed target/archive/.installed
 	./scripts/install-system.sh peers
 
 target/paho/.installed:
 	./scripts/install-system.sh peers
 	python3 -m venv target/paho
 	target/paho/bin/python -m pip install --quiet --disable-pip-version-check paho-mqtt awsiotsdk
+	touch $@
+
+target/archive/.installed:
+	python3 -m venv target/archive
+	target/archive/bin/python -m pip install --quiet --disable-pip-version-check duckdb pyarrow
 	touch $@
 
 target/node/.installed:

@@ -12,12 +12,28 @@ use std::sync::Arc;
 /// Where a field keeps what it means. It is not written into files.
 const MEANING: &str = "meaning";
 
+/// What a table begins with, as far as it has it; the rest follows by name.
+const FIRST: &[&str] = &[
+    "sensor",
+    "trace_id",
+    "connection_id",
+    "id",
+    "started",
+    "started_ns",
+    "ended",
+    "client",
+    "server",
+    "outcome",
+    "cause",
+];
+
 /// The columns of a table whose rows are `T`, without those at the top that are named.
 pub(super) fn columns<T: JsonSchema>(left_out: &[&str]) -> Vec<FieldRef> {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| settings.inline_subschemas = true);
     let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut fields = schema.as_object().map(fields).unwrap_or_default();
     fields.retain(|field| !left_out.contains(&field.name().as_str()));
+    fields.sort_by_key(|field| FIRST.iter().position(|name| name == field.name()).unwrap_or(FIRST.len()));
     fields
 }
 
