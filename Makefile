@@ -11,7 +11,7 @@ demo: setup
 ## build everything and pass the tests
 test: setup
 	$(CARGO) test --locked --no-fail-fast
-	$(CARGO) test --locked --no-fail-fast --features otlp --lib --test otlp
+	$(CARGO) test --locked --no-fail-fast --features otlp,parquet --lib --test otlp --test archive
 
 ## exactly what CI runs
 check: fmt lint deny peers test instructions
@@ -37,7 +37,7 @@ target/paho/.installed:
 target/spark/.installed:
 	./scripts/install-system.sh peers
 	python3 -m venv target/spark
-	target/spark/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark>=4,<5'
+	target/spark/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark>=4,<5' duckdb pyarrow
 	touch $@
 
 target/node/.installed:

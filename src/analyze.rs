@@ -1,5 +1,7 @@
 //! The edge that joins the stages for a command: sources are opened, frames pushed, verdicts handed to the formats.
 
+#[cfg(feature = "parquet")]
+mod archives;
 mod carrying;
 mod collector;
 mod gathered;
@@ -49,7 +51,7 @@ use zeroize::Zeroizing;
 /// One sentence where the captures cannot be read, the filter not be understood, or a report not be written.
 pub fn analyze(arguments: &AnalyzeArgs) -> Result<ExitCode> {
     let mut redactor = arguments.output.redact.then(Box::default);
-    let summary = read(arguments, &mut redactor, || outputs::of_files(&arguments.output))?;
+    let summary = read(arguments, &mut redactor, || outputs::of_files(arguments))?;
     Ok(exit_code(&summary, arguments.output.fail_on.unwrap_or(FailOn::Never)))
 }
 

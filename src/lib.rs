@@ -41,6 +41,8 @@ pub mod report;
 
 // The edges: files, interfaces, people.
 pub mod analyze;
+#[cfg(feature = "parquet")]
+pub mod archive;
 pub mod broker;
 pub mod cli;
 pub mod commands;

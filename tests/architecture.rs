@@ -36,6 +36,7 @@ const EDGES: &[&str] = &[
     "expect",
     "cli",
     "analyze",
+    "archive",
     "saving",
     "shares",
     "private",

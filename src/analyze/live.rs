@@ -1,7 +1,7 @@
 //! What only a live capture needs: telling things as they happen, and holding standard output back while it is somebody else's.
 
 use super::collector::{self, collector};
-use super::outputs::{Held, cannot_write, open, standard_output};
+use super::outputs::{Held, Origin, cannot_write, open, standard_output};
 use super::told::told;
 use super::{Output, Told};
 use crate::analyzer::Happening;
@@ -15,14 +15,15 @@ use std::time::Duration;
 
 /// Opens what the report goes to.
 pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    let mut outputs = open(arguments, pace, Box::new(standard_output(arguments.color)))?;
+    let mut outputs = open(arguments, pace, Origin::Interfaces, Box::new(standard_output(arguments.color)))?;
     outputs.extend(collector(arguments, collector::Pace::Live)?);
     Ok(outputs)
 }
 
 /// Opens what the report goes to; standard output gets nothing until the end.
 pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    let mut outputs = open(arguments, Pace::AtEnd, Box::new(Held::new(standard_output(arguments.color))))?;
+    let held = Box::new(Held::new(standard_output(arguments.color)));
+    let mut outputs = open(arguments, Pace::AtEnd, Origin::Interfaces, held)?;
     outputs.extend(collector(arguments, collector::Pace::Live)?);
     Ok(outputs)
 }

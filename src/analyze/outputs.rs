@@ -1,7 +1,9 @@
 //! Where reports go: standard output and files, each with its format.
 
+#[cfg(feature = "parquet")]
+use super::archives::archive;
 use super::collector::{self, collector};
-use crate::cli::{Colour, FailOn, FormatName, OutputArgs};
+use crate::cli::{AnalyzeArgs, Colour, FailOn, FileFormat, FormatName, OutputArgs};
 use crate::report::{
     Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
 };
@@ -9,6 +11,7 @@ use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, Write};
+use std::path::{Path, PathBuf};
 
 /// A format and where it goes.
 pub(crate) struct Output {
@@ -21,14 +24,29 @@ pub(crate) struct Output {
 }
 
 /// Opens what the report goes to, for captures that may have to be read a second time: nothing is out before the end.
-pub(super) fn of_files(arguments: &OutputArgs) -> Result<Vec<Output>> {
+pub(super) fn of_files(arguments: &AnalyzeArgs) -> Result<Vec<Output>> {
+    let captures = arguments.captures();
+    let arguments = &arguments.output;
     let stdout: Box<dyn Write> = match arguments.format {
         FormatName::Jsonl => Box::new(Held::new(standard_output(arguments.color))),
         _ => Box::new(standard_output(arguments.color)),
     };
-    let mut outputs = open(arguments, Pace::AtEnd, stdout)?;
+    let mut outputs = open(arguments, Pace::AtEnd, Origin::Files(&captures), stdout)?;
     outputs.extend(collector(arguments, collector::Pace::File)?);
     Ok(outputs)
+}
+
+/// What the report is of.
+#[derive(Clone, Copy)]
+#[cfg_attr(
+    not(all(feature = "live", feature = "parquet", unix)),
+    expect(dead_code, reason = "only an archive asks, and only a live capture has interfaces")
+)]
+pub(super) enum Origin<'a> {
+    /// Captures that are read, perhaps twice.
+    Files(&'a [PathBuf]),
+    /// Interfaces. The process has no right to make files later.
+    Interfaces,
 }
 
 pub(super) fn standard_output(colour: Colour) -> impl Write {
@@ -37,7 +55,13 @@ pub(super) fn standard_output(colour: Colour) -> impl Write {
     BufWriter::new(AutoStream::new(stdout, choice))
 }
 
-pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -> Result<Vec<Output>> {
+#[cfg_attr(not(feature = "parquet"), expect(unused_variables, reason = "only an archive asks for the origin"))]
+pub(super) fn open(
+    arguments: &OutputArgs,
+    pace: Pace,
+    origin: Origin<'_>,
+    stdout: Box<dyn Write>,
+) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     if !(arguments.quiet && arguments.format == FormatName::Text) {
         let look = Look::of_standard_output(arguments.color);
@@ -49,20 +73,28 @@ pub(super) fn open(arguments: &OutputArgs, pace: Pace, stdout: Box<dyn Write>) -
         });
     }
     for target in &arguments.reports {
-        let name = target.path.display().to_string();
-        let open = || {
-            let file = File::create(&target.path)?;
-            Ok::<_, io::Error>((file.try_clone()?, file))
-        };
-        let (to, file) = open().with_context(|| cannot_write(&name))?;
-        outputs.push(Output {
-            format: format(target.format, arguments, Look::OF_FILES, Pace::AtEnd),
-            to: Box::new(BufWriter::new(to)),
-            name,
-            file: Some(file),
+        outputs.push(match target.format {
+            FileFormat::Stream(name) => stream(name, &target.path, arguments)?,
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => archive(&target.path, arguments, origin)?,
         });
     }
     Ok(outputs)
+}
+
+/// A format that is written to one file from its begin to its end.
+fn stream(name: FormatName, path: &Path, arguments: &OutputArgs) -> Result<Output> {
+    let open = || {
+        let file = File::create(path)?;
+        Ok::<_, io::Error>((file.try_clone()?, file))
+    };
+    let (to, file) = open().with_context(|| cannot_write(&path.display().to_string()))?;
+    Ok(Output {
+        format: format(name, arguments, Look::OF_FILES, Pace::AtEnd),
+        to: Box::new(BufWriter::new(to)),
+        name: path.display().to_string(),
+        file: Some(file),
+    })
 }
 
 /// How text looks where it goes.

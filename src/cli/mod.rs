@@ -8,7 +8,7 @@ mod share;
 
 pub use from_file::Refused;
 pub use live::{LiveArgs, UntilArgs};
-pub use output::{Colour, FailOn, FormatName, OutputArgs, PhaseBudget, ReportTarget};
+pub use output::{Colour, FailOn, FileFormat, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 pub use share::ShareArgs;
 

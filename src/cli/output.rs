@@ -25,15 +25,18 @@ pub struct OutputArgs {
     /// Pseudonyms for addresses, names, client ids, topics; no secrets
     #[arg(long)]
     pub redact: bool,
-    /// Another format, to a file: json=report.json (repeatable)
+    /// Another format, or parquet, to a file: json=report.json (repeatable)
     #[arg(long = "report", value_name = "F=PATH")]
     pub reports: Vec<ReportTarget>,
     /// Finished connections as traces, to a collector: http://collector:4318 (OpenTelemetry; docs/otlp.md)
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub otlp: Option<String>,
-    /// What this place is called in traces [default: the host's name]
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    /// Who captured, in traces and Parquet tables [default: this host; in tables of captures that are read: their folder]
+    #[arg(long, value_name = "NAME", value_parser = path_word, hide_short_help = true)]
     pub sensor: Option<String>,
+    /// What a run's files in a Parquet dataset are called: the same again replaces them [default: by the capture]
+    #[arg(long, value_name = "NAME", value_parser = path_word, hide_short_help = true)]
+    pub part: Option<String>,
     /// Connections told in full in text before it turns to tables
     #[arg(long, value_name = "N", default_value_t = 50, hide_short_help = true)]
     pub limit: usize,
@@ -115,9 +118,31 @@ impl Colour {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportTarget {
     /// Its format.
-    pub format: FormatName,
+    pub format: FileFormat,
     /// Its file.
     pub path: PathBuf,
+}
+
+/// What a file can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// What can go to standard output too.
+    Stream(FormatName),
+    /// Tables for archives: a file or a folder of them.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl FileFormat {
+    /// The format, where it can go to standard output too.
+    #[must_use]
+    pub const fn stream(self) -> Option<FormatName> {
+        match self {
+            Self::Stream(format) => Some(format),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => None,
+        }
+    }
 }
 
 impl FromStr for ReportTarget {
@@ -128,8 +153,34 @@ impl FromStr for ReportTarget {
         if path.is_empty() {
             return Err("the path is missing after =".to_owned());
         }
-        Ok(Self { format: FormatName::from_str(format, true)?, path: path.into() })
+        Ok(Self { format: format.parse()?, path: path.into() })
     }
+}
+
+impl FromStr for FileFormat {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => {
+                Err("this iotcap was built without it: cargo build --release --features parquet makes one".to_owned())
+            }
+            name => FormatName::from_str(name, true).map(Self::Stream),
+        }
+    }
+}
+
+/// A word that stands in the path of a dataset.
+fn path_word(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 128;
+    let fits = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    if text.is_empty() || text.len() > LONGEST || !text.chars().all(fits) {
+        return Err(format!("write up to {LONGEST} letters, digits, dots, hyphens and underscores"));
+    }
+    Ok(text.to_owned())
 }
 
 /// What a phase may take.
@@ -170,10 +221,26 @@ mod tests {
     #[test]
     fn a_report_names_its_format_and_its_file() {
         let target: ReportTarget = "json=out/a=b.json".parse().unwrap();
-        assert_eq!(target, ReportTarget { format: FormatName::Json, path: "out/a=b.json".into() });
+        let format = FileFormat::Stream(FormatName::Json);
+        assert_eq!(target, ReportTarget { format, path: "out/a=b.json".into() });
         assert!("json".parse::<ReportTarget>().is_err());
         assert!("json=".parse::<ReportTarget>().is_err());
         assert!("yaml=x".parse::<ReportTarget>().is_err());
+    }
+
+    #[test]
+    fn parquet_is_for_programs_that_were_built_with_it() {
+        let target = "parquet=tables/".parse::<ReportTarget>();
+        assert_eq!(target.is_ok(), cfg!(feature = "parquet"));
+        assert!(target.is_ok_and(|target| target.path.as_os_str() == "tables/") || !cfg!(feature = "parquet"));
+    }
+
+    #[test]
+    fn a_word_of_a_path_leads_nowhere_else() {
+        assert_eq!(path_word("gw-1.example_2"), Ok("gw-1.example_2".to_owned()));
+        for wrong in ["", "a/b", "a=b", "a b", "ä", "a\\b", &"x".repeat(129)] {
+            assert!(path_word(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! virtual wire. Either way the reports are files in a folder afterwards.
 
 use crate::analyze::analyze;
-use crate::cli::{Cli, FormatName, OutputArgs};
+use crate::cli::{Cli, FileFormat, FormatName, OutputArgs};
 use crate::lab;
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -82,13 +82,15 @@ fn say_where_the_reports_are(folder: &Path, output: &OutputArgs) {
     println!("\nreports in {}:", folder.display());
     for (path, format) in names {
         let what = match format {
-            FormatName::Json => "for programs: iotcap.report/1",
-            FormatName::Jsonl => "a connection a line",
-            FormatName::Markdown => "for a job's summary or a ticket",
-            FormatName::Junit => "test cases for CI servers",
-            FormatName::Github => "annotations of a GitHub workflow",
-            FormatName::Text => "this text",
-            FormatName::Html => "the same for a browser",
+            FileFormat::Stream(FormatName::Json) => "for programs: iotcap.report/1",
+            FileFormat::Stream(FormatName::Jsonl) => "a connection a line",
+            FileFormat::Stream(FormatName::Markdown) => "for a job's summary or a ticket",
+            FileFormat::Stream(FormatName::Junit) => "test cases for CI servers",
+            FileFormat::Stream(FormatName::Github) => "annotations of a GitHub workflow",
+            FileFormat::Stream(FormatName::Text) => "this text",
+            FileFormat::Stream(FormatName::Html) => "the same for a browser",
+            #[cfg(feature = "parquet")]
+            FileFormat::Parquet => "for archives",
         };
         println!("  {:<32} {what}", path.display());
     }

@@ -71,7 +71,8 @@ pub fn diff(arguments: &DiffArgs) -> Result<ExitCode> {
     let told = |format, out: &mut dyn Write| tell(&diff, format, arguments, out).and_then(|()| out.flush());
     told(arguments.format, &mut out).context("cannot write to standard output")?;
     for ReportTarget { format, path } in &arguments.reports {
-        let write = || told(*format, &mut BufWriter::new(File::create(path)?));
+        let format = format.stream().context("a comparison has no tables: parquet is for captures")?;
+        let write = || told(format, &mut BufWriter::new(File::create(path)?));
         write().with_context(|| format!("cannot write to {}", path.display()))?;
     }
     Ok(exit_code(&diff, arguments.fail_on))
