@@ -263,9 +263,10 @@ async fn damaged_captures_come_to_an_end_with_a_sentence() {
             std::fs::write(&path, random.damage(&whole, &other, copy)).unwrap();
             let mut command = Command::new(env!("CARGO_BIN_EXE_iotcap"));
             command.args(["--format", "json", "--ipv6"]).arg(&path).env("NO_COLOR", "1");
+            let what = format!("{} damaged with {number}-{copy}", capture.display());
+            println!("{what}");
             // It ends in time, or this does.
             let output = support::run(&mut command).await;
-            let what = format!("{} damaged with {number}-{copy}", capture.display());
             let error = String::from_utf8(output.stderr).expect("UTF-8");
             match output.status.code() {
                 Some(0) => {

@@ -115,7 +115,11 @@ impl Table {
             self.asleep += 1;
             self.asleep_bytes += len;
         } else {
-            self.drowsy.push(Reverse((now + self.limits.quiet.max(AGAIN), ticket)));
+            // Time has an end, behind which nobody is asked again.
+            let again = now + self.limits.quiet.max(AGAIN);
+            if again > now {
+                self.drowsy.push(Reverse((again, ticket)));
+            }
         }
     }
 }
