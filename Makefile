@@ -22,7 +22,7 @@ fmt:
 lint: setup
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features -- -D warnings
-	$(CARGO) clippy --locked --features otlp --lib --test otlp -- -D warnings
+	$(CARGO) clippy --locked --features otlp,parquet --lib --bins --test otlp --test archive -- -D warnings
 
 ## the real programs that tests hold iotcap against; with CI=true a missing one fails the tests that need it
 peers: target/paho/.installed target/node/.installed target/spark/.installed target/junit/junit-10.xsd

@@ -48,7 +48,7 @@ fn sensor(arguments: &OutputArgs, origin: Origin<'_>) -> String {
 }
 
 /// The name of the folder that a capture lies in.
-fn folder_of(capture: &PathBuf) -> Option<String> {
+fn folder_of(capture: &Path) -> Option<String> {
     let path = capture.canonicalize().ok()?;
     path.parent()?.file_name().map(|name| in_a_path(&name.to_string_lossy()))
 }

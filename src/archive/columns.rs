@@ -102,7 +102,9 @@ fn object(schema: &Value) -> DataType {
 /// A table in Markdown: each column and what is inside of it, its type, and what it means.
 pub(super) fn described(columns: &[FieldRef]) -> String {
     let mut text = "| column | type | meaning |\n|---|---|---|\n".to_owned();
-    columns.iter().for_each(|field| describe("", field, &mut text));
+    for field in columns {
+        describe("", field, &mut text);
+    }
     text
 }
 
@@ -162,18 +164,19 @@ mod tests {
 
     #[test]
     fn a_row_becomes_columns_of_the_same_names() {
+        // A schema has its properties in the order of their names.
         let text = described(&columns::<Row>(&["hidden"]));
         let lines: Vec<_> = text.lines().skip(2).collect();
         assert_eq!(
             lines,
             [
                 "| `at` | timestamp | When it was. |",
-                "| `took` | double, or null | A duration in milliseconds; six decimals are nanoseconds. |",
+                "| `counts` | map of string to bigint |  |",
+                "| `names` | array of string, or null |  |",
                 "| `port` | struct | One value for the client and one for the server. |",
                 "| `port.client` | int, or null | The client's. |",
                 "| `port.server` | int, or null | The server's. |",
-                "| `names` | array of string, or null |  |",
-                "| `counts` | map of string to bigint |  |",
+                "| `took` | double, or null | A duration in milliseconds; six decimals are nanoseconds. |",
             ]
         );
     }

@@ -60,12 +60,11 @@ impl Dataset {
 
     pub(super) fn push(&mut self, connection: &Connection) -> io::Result<()> {
         let date = connection.started.date();
-        let day = match self.open.iter().position(|day| day.date == date) {
-            Some(place) => self.open.get_mut(place),
-            None => {
-                self.begin(date)?;
-                self.open.back_mut()
-            }
+        let day = if let Some(place) = self.open.iter().position(|day| day.date == date) {
+            self.open.get_mut(place)
+        } else {
+            self.begin(date)?;
+            self.open.back_mut()
         };
         let Some(day) = day else { return Ok(()) };
         self.tables.iter().zip(&mut day.tables).try_for_each(|(kind, (table, _))| (kind.fill)(table, connection))
