@@ -139,8 +139,8 @@ impl Input {
         }
         if let Some(keeping) = &mut self.keeping {
             let mut next = std::mem::take(&mut keeping.spare);
-            // One that a huge record has grown is not kept.
-            if next.len() < self.window.len() || next.len() > 2 * FILLED {
+            // No spare is one without room, in which reading would seem to end; one that a huge record has grown is not kept.
+            if next.is_empty() || next.len() < self.window.len() || next.len() > 2 * FILLED {
                 next = vec![0; FILLED.max(2 * self.window.len())];
             }
             if let (Some(to), Some(rest)) = (next.get_mut(..self.window.len()), self.buffer.get(self.window.clone())) {
@@ -213,5 +213,23 @@ mod tests {
             input.consume(10);
         }
         assert!(!input.fill(1) && input.bytes().is_empty());
+    }
+
+    #[test]
+    fn a_piece_that_ends_with_its_buffer_is_not_the_last_one() {
+        for spare in [0, 64, 4_096] {
+            let mut input = Input::new(Box::new(Cursor::new((0..200).collect::<Vec<u8>>())), 64, 64);
+            let mut read = 0;
+            for _ in 0..4 {
+                input.keep(vec![0; spare]);
+                // 64 are all there is room for in the first buffer.
+                while input.take_left().is_none() && input.fill(32) {
+                    assert_eq!(input.bytes().first(), Some(&read));
+                    input.consume(32);
+                    read += 32;
+                }
+            }
+            assert_eq!((read, input.bytes().len()), (192, 8), "with room for {spare}");
+        }
     }
 }
