@@ -24,20 +24,30 @@ impl Exchange {
         self.server_closed |= side == Some(Side::Server);
         self.settle_push(side == Some(Side::Server), out);
         self.explain_rest(out);
-        self.close_pair(at, alerts_visible, out);
+        self.close_pair(side, at, alerts_visible, out);
         let is_left = !self.twos.is_empty();
         self.close_twos(side, at, alerts_visible, out);
         self.close_held(side == Some(Side::Client) && is_left, at, out);
     }
 
     /// A record of two bytes that was answered by two: a ping, unless both were farewells.
-    fn close_pair(&mut self, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
+    fn close_pair(
+        &mut self,
+        side: Option<Side>,
+        at: Moment,
+        alerts_visible: bool,
+        out: &mut Output<'_, impl Sink>,
+    ) {
         let Some((asked, answer)) = self.pair.take() else { return };
         let is_ping = alerts_visible || at.at.since(answer.at.at) >= PROMPT && self.twos.is_empty();
+        // A ping breaks a silence (MQTT 5.0, 3.1.2.10); in the middle of talk that ends with it, this is a farewell.
+        let is_farewell = side.is_some() && asked.silence < PROMPT;
         if is_ping {
-            out.tell_ping(asked, Some(answer), Likely, "");
+            out.tell_ping(asked.record, Some(answer), Likely, "");
+        } else if is_farewell {
+            out.tell_disconnect(asked.record, Possible, "PINGREQ, and its answer right before the end");
         } else {
-            out.tell_ping(asked, Some(answer), Possible, "DISCONNECT, and the server's close_notify");
+            out.tell_ping(asked.record, Some(answer), Possible, "DISCONNECT, and the server's close_notify");
         }
     }
 

@@ -56,7 +56,7 @@ pub(super) struct Exchange {
     /// The client's records of two bytes that are not answered.
     pub(super) twos: Vec<Two>,
     /// A record of two bytes and the server's answer of two.
-    pub(super) pair: Option<(Record, Record)>,
+    pub(super) pair: Option<(Two, Record)>,
     /// The server's last message, while it may be its farewell.
     pub(super) last_push: Option<Record>,
     /// The lengths of the SUBSCRIBE packets.
@@ -198,7 +198,7 @@ impl Exchange {
         if asked.is_ping || alerts_visible {
             self.answered_ping(asked.record, record, out);
         } else {
-            self.pair = Some((asked.record, record));
+            self.pair = Some((asked, record));
         }
     }
 
@@ -311,7 +311,7 @@ impl Exchange {
         let may_be_farewell = next.len.can_be(TWO) && next.at.at.since(answer.at.at) < PROMPT;
         if !may_be_farewell {
             self.pair = None;
-            self.answered_ping(asked, answer, out);
+            self.answered_ping(asked.record, answer, out);
         }
     }
 

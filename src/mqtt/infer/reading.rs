@@ -86,6 +86,7 @@ const ALTERNATIVES: &[&str] = &[
     "DISCONNECT, and the server's close_notify",
     "DISCONNECT, or close_notify",
     "PINGREQ and DISCONNECT in one record",
+    "PINGREQ, and its answer right before the end",
     "PUBACK",
     "PUBACK with its reason, or UNSUBACK",
     "PUBLISH",
