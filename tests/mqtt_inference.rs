@@ -157,6 +157,10 @@ fn two_bytes_answered_by_two_at_the_end_stay_doubtful() {
     assert_eq!(told(&session(&end)), "connect connack pingreq? pingresp?");
     // Where alerts have a type of their own they do not.
     assert_eq!(told_with(&session(&end), true), "connect connack pingreq pingresp");
+    // Nobody pings right behind his own message (MQTT 5.0, 3.1.2.10): what the server hangs up after is a farewell.
+    let amid =
+        [(Client, 40, Len(14)), (Server, 60, Len(4)), (Client, 61, Len(2)), (Server, 81, Len(2)), (Server, 81, Close)];
+    assert_eq!(told(&session(&amid)), "connect connack publish puback disconnect?");
 }
 
 #[test]

@@ -31,13 +31,7 @@ impl Exchange {
     }
 
     /// A record of two bytes that was answered by two: a ping, unless both were farewells.
-    fn close_pair(
-        &mut self,
-        side: Option<Side>,
-        at: Moment,
-        alerts_visible: bool,
-        out: &mut Output<'_, impl Sink>,
-    ) {
+    fn close_pair(&mut self, side: Option<Side>, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
         let Some((asked, answer)) = self.pair.take() else { return };
         let is_ping = alerts_visible || at.at.since(answer.at.at) >= PROMPT && self.twos.is_empty();
         // A ping breaks a silence (MQTT 5.0, 3.1.2.10); in the middle of talk that ends with it, this is a farewell.
