@@ -164,9 +164,10 @@ fn on_any_a_frame_of_loopback_is_one_frame() {
     }
     let (net, certificates) = (Net::new(), Certificates::new());
     let _broker = mosquitto(&net, &certificates);
-    // The server's own address: its packets go over loopback.
+    // The server's own address: its packets go over loopback. In TLS 1.2 alerts have a type of their own, so that without keys a
+    // farewell as quick as here cannot be mistaken.
     let mut capture = Running::capturing(&mut net.iotcap_at_server(&["-i", "any", "--format", "jsonl"]));
-    assert!(peers::publish_from(net.at_server("mosquitto_pub"), &certificates, "client", "1.3").success());
+    assert!(peers::publish_from(net.at_server("mosquitto_pub"), &certificates, "client", "1.2").success());
     let good = json(&capture.line(Stream::Out, "\"outcome\""));
     assert_eq!((&good["outcome"], &good["findings"]), (&"ok".into(), &serde_json::json!([])), "{good:#}");
     for side in ["client", "server"] {
