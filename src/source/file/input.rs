@@ -111,9 +111,10 @@ impl Input {
     fn refill(&mut self, len: usize) -> bool {
         self.make_room(len);
         while self.window.len() < len && !self.ended {
-            // A claimed length is believed only as far as bytes come: the buffer at most doubles at a time.
+            // A claimed length is believed only as far as bytes come: the buffer at most doubles at a time. There always is
+            // some room: reading into none would look like the end.
             if self.window.end == self.buffer.len() {
-                self.buffer.resize(self.buffer.len() * 2, 0);
+                self.buffer.resize((self.buffer.len() * 2).max(self.read_size), 0);
             }
             let end = self.buffer.len().min(self.window.end + self.read_size);
             let Some(free) = self.buffer.get_mut(self.window.end..end) else { break };
@@ -139,8 +140,8 @@ impl Input {
         }
         if let Some(keeping) = &mut self.keeping {
             let mut next = std::mem::take(&mut keeping.spare);
-            // No spare is one without room, in which reading would seem to end; one that a huge record has grown is not kept.
-            if next.is_empty() || next.len() < self.window.len() || next.len() > 2 * FILLED {
+            // One that a huge record has grown is not kept.
+            if next.len() < self.window.len() || next.len() > 2 * FILLED {
                 next = vec![0; FILLED.max(2 * self.window.len())];
             }
             if let (Some(to), Some(rest)) = (next.get_mut(..self.window.len()), self.buffer.get(self.window.clone())) {
