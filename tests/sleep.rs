@@ -116,6 +116,8 @@ fn what_gives_way_to_the_budget_is_told_and_counted() {
 
 #[test]
 fn every_public_capture_tells_the_same_with_sleep() {
-    let opened: u64 = captures::corpus().into_iter().flatten().map(|capture| tells_the_same(&capture).opened).sum();
+    let Some(corpus) = captures::corpus() else { return };
+    let opened: u64 = corpus.iter().map(|capture| tells_the_same(capture).opened).sum();
     println!("{opened} connections");
+    assert!(opened > 0, "none of {} captures has a connection", corpus.len());
 }
