@@ -204,7 +204,7 @@ impl Table {
         slots.insert_unique(hasher.hash_one(key), ticket.slot, hash);
         self.remembered.remove(&key);
         self.counts.most = self.counts.most.max(self.connections.len());
-        self.make_quiet(now, packing);
+        self.make_quiet(0, now, packing);
         self.drop_stale_tickets();
     }
 

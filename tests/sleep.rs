@@ -2,13 +2,16 @@
 
 mod captures;
 
+use etherparse::PacketBuilder;
 use iotcap::analyzer::{Analyzer, Config};
 use iotcap::connection::Settings;
 use iotcap::decode::Interest;
 use iotcap::diagnosis::{CaptureState, Thresholds, diagnose};
-use iotcap::flow::Limits;
+use iotcap::flow::{Limits, Sleepers};
+use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::report::build;
 use iotcap::source;
+use iotcap::time::Timestamp;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -120,4 +123,34 @@ fn every_public_capture_tells_the_same_with_sleep() {
     let opened: u64 = corpus.iter().map(|capture| tells_the_same(capture).opened).sum();
     println!("{opened} connections");
     assert!(opened > 0, "none of {} captures has a connection", corpus.len());
+}
+
+/// A segment of nothing but a flag, of the client with this number.
+fn push_segment(analyzer: &mut Analyzer, client: u16, at: Timestamp, flag: fn(Tcp) -> Tcp) {
+    let [a, b] = client.to_be_bytes();
+    let builder = PacketBuilder::ipv4([10, 0, a, b], [192, 0, 2, 1], 64).tcp(40_000, 8883, 1, 64_240);
+    let mut data = Vec::new();
+    flag(builder).write(&mut data, &[]).unwrap();
+    let original_len = u32::try_from(data.len()).unwrap();
+    analyzer.push(&Frame { id: FrameId::new(0, 1), at, link_type: LinkType::RAW, original_len, data: &data });
+}
+
+type Tcp = etherparse::PacketBuilderStep<etherparse::TcpHeader>;
+
+#[test]
+fn who_wakes_makes_no_room_for_himself() {
+    let flow = Limits { awake: 1, ..SLEEPLESS };
+    let mut analyzer = Analyzer::new(Config { flow, ..Config::default() });
+    // All at one time, so that nobody has been quiet for longer than another.
+    let at = Timestamp::from_secs(1);
+    for client in [1, 2, 1, 2, 1] {
+        push_segment(&mut analyzer, client, at, Tcp::syn);
+        assert!(analyzer.sleepers().asleep <= 1);
+    }
+    for client in [1, 2] {
+        push_segment(&mut analyzer, client, at, Tcp::rst);
+    }
+    analyzer.advance(at + Duration::from_hours(48));
+    assert_eq!(std::iter::from_fn(|| analyzer.poll()).count(), 2);
+    assert_eq!(analyzer.sleepers(), Sleepers::default());
 }

@@ -64,9 +64,14 @@ impl Table {
 
     /// The connection in this place, awake.
     pub(super) fn wake(&mut self, slot: u32, now: Timestamp, packing: &mut Packing) -> Option<&mut Connection> {
+        let len = self.connections.get(slot as usize)?.asleep_len();
+        if len.is_some() {
+            // Before it wakes: it is not the one to make room for itself.
+            self.make_quiet(1, now, packing);
+        }
         let entry = self.connections.get_mut(slot as usize)?;
         entry.touched = now;
-        if let Some(len) = entry.asleep_len() {
+        if let Some(len) = len {
             if entry.wake(packing).is_none() {
                 self.take(slot, packing);
                 return None;
@@ -75,15 +80,14 @@ impl Table {
             self.asleep -= 1;
             self.asleep_bytes -= len;
             self.drowsy.push(Reverse((now + self.limits.quiet, ticket)));
-            self.make_quiet(now, packing);
         }
         self.connections.get_mut(slot as usize)?.wake(packing)
     }
 
-    /// The longest quiet ones sleep before their time where too many are awake.
-    pub(super) fn make_quiet(&mut self, now: Timestamp, packing: &mut Packing) {
+    /// The longest quiet ones sleep before their time where too many are awake, with so many that are about to be.
+    pub(super) fn make_quiet(&mut self, coming: usize, now: Timestamp, packing: &mut Packing) {
         for _ in 0..TRIES {
-            if self.connections.len() - self.asleep <= self.limits.awake {
+            if self.connections.len() - self.asleep + coming <= self.limits.awake {
                 return;
             }
             self.rest_next(now, packing);
