@@ -154,3 +154,16 @@ fn who_wakes_makes_no_room_for_himself() {
     assert_eq!(std::iter::from_fn(|| analyzer.poll()).count(), 2);
     assert_eq!(analyzer.sleepers(), Sleepers::default());
 }
+
+#[test]
+fn a_table_that_is_not_full_has_room_for_everybody() {
+    const ROOM: u16 = 10_000;
+    let flow = Limits { connections: usize::from(ROOM), ..Limits::default() };
+    let mut analyzer = Analyzer::new(Config { flow, ..Config::default() });
+    for client in 0..ROOM {
+        push_segment(&mut analyzer, client, Timestamp::from_nanos(client.into()), Tcp::syn);
+    }
+    assert_eq!(analyzer.stats().table.evicted_unestablished, 0);
+    push_segment(&mut analyzer, ROOM, Timestamp::from_nanos(ROOM.into()), Tcp::syn);
+    assert_eq!(analyzer.stats().table.evicted_unestablished, 1);
+}
