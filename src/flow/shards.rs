@@ -102,7 +102,7 @@ impl Shards {
     #[inline]
     pub(crate) fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         if now >= self.next {
-            self.expire_all(now, over, packing);
+            self.expire_all(now, over);
         }
         if now >= self.next_rest {
             self.rest(now, packing);
@@ -156,12 +156,12 @@ impl Shards {
     }
 
     #[cold]
-    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
+    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>) {
         let before = over.len();
         for shard in 0..self.tables.len() {
             if self.deadlines.get(shard).is_some_and(|deadline| *deadline <= now) {
                 if let Some(Some(table)) = self.tables.get_mut(shard) {
-                    over.extend(std::iter::from_fn(|| table.poll_expired(now, packing)));
+                    over.extend(std::iter::from_fn(|| table.poll_expired(now)));
                 }
                 self.look_up_deadline(shard);
             }
