@@ -1,17 +1,20 @@
 //! Connections that sleep are told as if they had been awake: every recording, with sleep between all its frames and without.
 
 mod captures;
+#[path = "support/recorded.rs"]
+mod recorded;
 
 use etherparse::PacketBuilder;
 use iotcap::analyzer::{Analyzer, Config};
 use iotcap::connection::Settings;
 use iotcap::decode::Interest;
 use iotcap::diagnosis::{CaptureState, Thresholds, diagnose};
-use iotcap::flow::{Limits, Sleepers};
+use iotcap::flow::{Counts, Limits, Sleepers};
 use iotcap::frame::{Frame, FrameId, LinkType};
 use iotcap::report::build;
 use iotcap::source;
 use iotcap::time::Timestamp;
+use recorded::recorded;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -166,4 +169,57 @@ fn a_table_that_is_not_full_has_room_for_everybody() {
     assert_eq!(analyzer.stats().table.evicted_unestablished, 0);
     push_segment(&mut analyzer, ROOM, Timestamp::from_nanos(ROOM.into()), Tcp::syn);
     assert_eq!(analyzer.stats().table.evicted_unestablished, 1);
+}
+
+/// A session's first messages, once each period; many sessions take turns.
+const ROUNDS: usize = 18;
+const PERIOD: Duration = Duration::from_secs(15);
+
+/// What the table did in sessions that take turns.
+fn in_turns(sessions: u32, flow: Limits) -> Counts {
+    let interest = Interest { ports: vec![8883], ipv6: false, dns: false };
+    let mut analyzer = Analyzer::new(Config { interest, flow, ..Config::default() });
+    let mut number = 0;
+    for (frame, round) in recorded("telemetry").iter().take(ROUNDS).zip(0..) {
+        for session in 0..sessions {
+            let mut frame = frame.of_client(session);
+            number += 1;
+            frame.number = number;
+            frame.at = Timestamp::from_secs(1_772_366_400) + PERIOD * round + PERIOD * session / sessions;
+            frame.push(&mut analyzer);
+        }
+    }
+    let counts = analyzer.stats().table;
+    assert_eq!((counts.opened, analyzer.connections()), (sessions.into(), sessions as usize));
+    println!("{sessions} sessions: {counts:?}");
+    counts
+}
+
+#[test]
+fn nobody_sleeps_between_messages() {
+    let counts = in_turns(4_000, Limits::default());
+    assert_eq!((counts.slept, counts.woken), (0, 0));
+}
+
+#[test]
+fn a_table_that_is_full_of_those_awake_does_not_wake_one_for_every_frame() {
+    const AWAKE: u32 = 2_048;
+    let flow = Limits { awake: AWAKE as usize, ..Limits::default() };
+    // A little more than the bound, half as many more, and four times as many; each is sent to sleep at most twice.
+    for sessions in [AWAKE + 64, AWAKE * 3 / 2, AWAKE * 4] {
+        let counts = in_turns(sessions, flow);
+        assert!(counts.slept > 0, "more than may be awake");
+        assert!(counts.slept <= 2 * u64::from(sessions), "{sessions} sessions of {ROUNDS} frames: {counts:?}");
+        assert!(counts.woken <= counts.slept);
+    }
+}
+
+#[test]
+fn a_budget_that_is_nearly_used_up_sends_everybody_to_sleep_before_anybody_gives_way() {
+    const SESSIONS: u32 = 2_000;
+    // 4 KiB for each: too little for all to be awake.
+    let flow = Limits { bytes: SESSIONS as usize * 4096, ..Limits::default() };
+    let counts = in_turns(SESSIONS, flow);
+    assert_eq!(counts.evicted_established + counts.evicted_unestablished, 0);
+    assert!(counts.slept > u64::from(SESSIONS));
 }

@@ -3,7 +3,6 @@
 //! Which table a flow belongs to depends on nothing but its key, and each table has its own part of the limits: what expires
 //! and what is evicted is the same, however many analyzers share the tables.
 
-use super::rest::AWAKE;
 use super::{Counts, Left, Limits, Remaining, Sleepers, Table};
 use crate::net::FlowKey;
 use crate::pack::Packing;
@@ -78,8 +77,7 @@ impl Shards {
         let each = Limits {
             connections: limits.connections / count,
             bytes: limits.bytes / count,
-            // Before anybody has to go, all that can sleep do.
-            awake: limits.awake.min(limits.bytes / (2 * AWAKE)).div_ceil(count),
+            awake: limits.awake.div_ceil(count),
             remembered: limits.remembered.div_ceil(count),
             ..limits
         };
@@ -107,7 +105,7 @@ impl Shards {
     #[inline]
     pub(crate) fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         if now >= self.next {
-            self.expire_all(now, over, packing);
+            self.expire_all(now, over);
         }
         if now >= self.next_rest {
             self.rest(now, packing);
@@ -161,12 +159,12 @@ impl Shards {
     }
 
     #[cold]
-    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
+    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>) {
         let before = over.len();
         for shard in 0..self.tables.len() {
             if self.deadlines.get(shard).is_some_and(|deadline| *deadline <= now) {
                 if let Some(Some(table)) = self.tables.get_mut(shard) {
-                    over.extend(std::iter::from_fn(|| table.poll_expired(now, packing)));
+                    over.extend(std::iter::from_fn(|| table.poll_expired(now)));
                 }
                 self.look_up_deadline(shard);
             }
