@@ -26,7 +26,8 @@ use std::time::Duration;
 /// What bounds the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections held at once. Above it the oldest unestablished one goes, then the longest idle one.
+    /// Connections held at once. Above it the oldest unestablished one goes, then the longest idle one. From 32,768 on each of
+    /// 64 tables has its part of it, and of the bytes: the first one is full a little before all are.
     pub connections: usize,
     /// Bytes that all connections take together. Above it they go in the same order.
     pub bytes: usize,

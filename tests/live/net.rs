@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "shared by several test binaries")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -49,6 +50,16 @@ impl Net {
             ip(&["-n", namespace, "link", "set", "lo", "up"]);
         }
         net
+    }
+
+    /// Does something in a thread that is in the client's namespace, with all that it starts.
+    pub(crate) fn be_client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(Path::new("/run/netns").join(&self.client)).expect("the namespace");
+        let inside = || {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("root");
+            work()
+        };
+        thread::scope(|scope| scope.spawn(inside).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Changes something in the client's namespace.
