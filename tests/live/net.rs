@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "shared by several test binaries")]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -49,6 +49,11 @@ impl Net {
             ip(&["-n", namespace, "link", "set", "lo", "up"]);
         }
         net
+    }
+
+    /// Where `ip` keeps the client's namespace.
+    pub(crate) fn client_namespace(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.client)
     }
 
     /// Changes something in the client's namespace.

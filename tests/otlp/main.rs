@@ -3,10 +3,20 @@
 
 #[path = "../captures/mod.rs"]
 mod captures;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod daemon;
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[path = "../live/net.rs"]
+mod net;
 mod receiver;
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[allow(dead_code, reason = "the daemon's own tests use all of it")]
+#[path = "../daemon/started.rs"]
+mod started;
 
 use axum::http::StatusCode;
 use captures::{fixtures, have, report, tshark};
+use iotcap::pki::Pki;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -277,6 +287,30 @@ fn a_collector_that_is_not_there_costs_a_sentence() {
     let said = said(&output);
     assert!(said.contains(&format!("did not reach the collector at {url}")) && said.contains("refused"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// With the certificate of an authority of one's own, which the variable of the specification names.
+#[test]
+fn a_collector_behind_https_gets_all_from_whoever_trusts_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pki = Pki::load_or_create(folder.path(), &[]).expect("certificates");
+    let receiver = Receiver::start_secured(&pki.server(), &[]);
+    let trusting = |authority: PathBuf| {
+        let mut command = sending(&receiver.url());
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", authority);
+        command
+    };
+    let output = run(&mut trusting(pki.foreign_ca_certificate().expect("an authority")));
+    let said = said(&output);
+    assert!(said.contains("did not reach") && said.contains("certificate"), "{said}");
+    assert!(receiver.received().headers.is_empty(), "nothing is sent to a stranger, not even a header");
+    let output = run(&mut trusting(pki.ca_certificate()));
+    assert_eq!(self::said(&output), "");
+    let received = receiver.received();
+    assert_eq!(received.roots().len(), 30);
+    assert!(received.records().len() >= 6);
+    let host = format!("127.0.0.1:{}", receiver.port);
+    assert!(received.headers.iter().all(|headers| headers["host"] == *host));
 }
 
 #[test]
