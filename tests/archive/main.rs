@@ -4,6 +4,7 @@
 
 #[path = "../captures/mod.rs"]
 mod captures;
+mod job;
 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
