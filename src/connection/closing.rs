@@ -79,11 +79,10 @@ enum Mark {
 fn add_signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Option<&mqtt::Facts>, signs: &mut Signs) {
     let facts = tcp.side(side);
     // A record of two bytes is as well a ping, unless its sender then closes.
-    let then_closes = how_tcp_ended(tcp, side.into()).is_some();
-    let ended = facts.fin.map(|fin| fin.at).into_iter().chain(facts.reset.map(|reset| reset.at)).min();
+    let ended = ended(side, tcp, tls);
     let soon = FAREWELL + tcp.handshake.round_trip().unwrap_or_default() * 2;
     let is_prompt = |at: Moment| ended.is_some_and(|ended| ended.at.since(at.at) <= soon);
-    let counts = |at: Moment, basis: Basis| basis.is_observed() || (then_closes && is_prompt(at));
+    let counts = |at: Moment, basis: Basis| basis.is_observed() || is_prompt(at);
     // In the handshake nothing but an alert is so short.
     let in_session = |at: Moment| mqtt.and_then(|mqtt| mqtt.connack_at).is_some_and(|connected| connected < at);
     if let Some(mark) = mqtt.and_then(|mqtt| mqtt.disconnect[side]).filter(|mark| counts(mark.at, mark.basis)) {
@@ -110,6 +109,19 @@ fn add_signs_of(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>, mqtt: Op
             None => signs.add(reset.at, side.into(), Mark::Reset, Basis::Observed),
         }
     }
+}
+
+/// When a side was done: its FIN or reset, or what it said in answer to the other's FIN, if a reset then left it no room for more.
+fn ended(side: Side, tcp: &tcp::Facts, tls: Option<&tls::Facts>) -> Option<Moment> {
+    let facts = tcp.side(side);
+    let by_tcp =
+        facts.fin.map(|fin| fin.at).into_iter().chain(facts.reset.filter(tcp::Reset::closes).map(|reset| reset.at));
+    let peer_fin = tcp.side(side.peer()).fin.map(|fin| fin.at);
+    let answer = tls
+        .and_then(|tls| tls.close_notify[side])
+        .map(|mark| mark.at)
+        .filter(|at| peer_fin.is_some_and(|fin| fin < *at));
+    by_tcp.chain(answer).min()
 }
 
 /// Whether something on the path sent this reset in the side's name: it came sooner than the side could have known what

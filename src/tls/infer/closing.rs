@@ -60,6 +60,12 @@ impl Closing {
         tail.answered = false;
     }
 
+    /// Whether a side has said no more than two bytes since the peer closed, and has not closed itself.
+    pub(in super::super) fn has_answered_close(&self, side: Side) -> bool {
+        let tail = &self.tails[side];
+        tail.after_close && tail.last.is_some() && !tail.closed
+    }
+
     /// A side closes: its last record, if that may have been an alert.
     pub(in super::super) fn close(&mut self, side: Side) -> Option<Goodbye> {
         let peer_said_goodbye = self.tails[side.peer()].last.is_some();

@@ -23,6 +23,10 @@ const SMALLEST_EXTENSIONS: u32 = HEADER + 2;
 const SMALLEST_TICKET: u32 = HEADER + 14;
 /// Real tickets are longer; a CONNACK is mostly shorter.
 const USUAL_TICKET: u32 = 50;
+/// A CONNACK of 5.0 that assigns a client id and tells all its limits is hardly longer.
+const LONGEST_CONNACK: u32 = 128;
+/// The tickets of one handshake hold the same state: their lengths differ by less.
+const TICKETS_DIFFER: u32 = 64;
 /// The stack of Java pads every record of TLS 1.3 by so much (JDK 17, `SSLCipher`); others do not pad at all.
 const JSSE_PADDING: u32 = 16;
 
@@ -43,13 +47,15 @@ pub(in super::super) struct Flights {
     spoke_early: bool,
     /// The last ticket's length: they often come in pairs.
     ticket: Option<u32>,
+    /// The server's first record behind CONNECT, where it can be a ticket as well as CONNACK: whoever speaks next tells.
+    doubtful: Option<Sealed>,
     /// Whether the server's flight shows that it asked for a certificate.
     requested: Option<bool>,
     /// By how much each side pads its records, as far as its flight shows.
     padding: PerSide<u32>,
 }
 
-packed! { struct Flights { hash_len, resumed, stages, held, client_spoke, spoke_early, ticket, requested, padding } }
+packed! { struct Flights { hash_len, resumed, stages, held, client_spoke, spoke_early, ticket, doubtful, requested, padding } }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
@@ -78,6 +84,7 @@ impl Flights {
             client_spoke: false,
             spoke_early: false,
             ticket: None,
+            doubtful: None,
             requested: None,
             padding: PerSide::default(),
         }
@@ -115,6 +122,7 @@ impl Flights {
     /// A side sent an alert in clear, or closed: what is held will not become more.
     pub(in super::super) fn end(&mut self, by: Side, out: &mut Vec<Judged>) {
         self.settle_server(false, out);
+        self.settle_doubt(false, out);
         match by {
             Side::Client => self.settle_client(true, None, out),
             // A server that refuses ends the client's flight as well.
@@ -144,6 +152,8 @@ impl Flights {
 
     /// A server's record behind its flight and before its first application data: a ticket, an alert, or the CONNACK.
     fn after_the_flights(&mut self, record: Sealed, out: &mut Vec<Judged>) {
+        self.settle_doubt(false, out);
+        let is_other = |ticket: u32| ticket.abs_diff(record.content) > TICKETS_DIFFER;
         let reading = match record.content {
             ALERT_LEN => (Reading::Alert, Likely),
             length if self.ticket == Some(length) && length >= USUAL_TICKET => (Reading::NewSessionTicket, Likely),
@@ -151,16 +161,35 @@ impl Flights {
             // A broker never speaks first.
             SMALLEST_TICKET.. if !self.client_spoke => (Reading::NewSessionTicket, Likely),
             _ if !self.client_spoke && !self.spoke_early => (Reading::Handshake, Possible),
-            USUAL_TICKET.. => (Reading::NewSessionTicket, Possible),
-            _ => {
-                self.stages.server = Stage::Settled;
-                return out.push(Judged::Application(record));
+            USUAL_TICKET..=LONGEST_CONNACK if self.client_spoke && self.ticket.is_none() => {
+                self.doubtful = Some(record);
+                return;
             }
+            USUAL_TICKET.. if !(self.client_spoke && self.ticket.is_some_and(is_other)) => {
+                (Reading::NewSessionTicket, Possible)
+            }
+            _ => return self.first_word(record, out),
         };
         if reading.0 == Reading::NewSessionTicket {
             self.ticket = Some(record.content);
         }
         out.push(Judged::Read(record, reading.0, reading.1));
+    }
+
+    /// The server's first application data.
+    fn first_word(&mut self, record: Sealed, out: &mut Vec<Judged>) {
+        self.stages.server = Stage::Settled;
+        out.push(Judged::Application(record));
+    }
+
+    /// Judges the record that may be CONNACK: a client waits for CONNACK and then goes on; behind a ticket the server does.
+    fn settle_doubt(&mut self, client_goes_on: bool, out: &mut Vec<Judged>) {
+        let Some(record) = self.doubtful.take() else { return };
+        if client_goes_on {
+            return self.first_word(record, out);
+        }
+        self.ticket = Some(record.content);
+        out.push(Judged::Read(record, Reading::NewSessionTicket, Possible));
     }
 
     fn client_record(&mut self, record: Sealed, out: &mut Vec<Judged>) {
@@ -195,6 +224,7 @@ impl Flights {
                 out.push(Judged::Read(record, Reading::Alert, Likely));
             }
             Stage::After | Stage::Settled => {
+                self.settle_doubt(true, out);
                 self.client_spoke = true;
                 self.stages.client = Stage::Settled;
                 out.push(Judged::Application(record));

@@ -180,12 +180,24 @@ impl Session {
             self.settle_cut(side, sink);
         }
         self.settle_flights(Side::Client, sink);
+        for side in Side::BOTH {
+            // The peer's reset may leave no room for a FIN: what was said behind the peer's FIN is a farewell all the same.
+            if self.closing.has_answered_close(side) {
+                self.judge_goodbye(side, sink);
+            }
+        }
     }
 
     /// A side has closed.
     pub(super) fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
         self.settle_cut(side, sink);
         self.settle_flights(side, sink);
+        self.judge_goodbye(side, sink);
+        self.closed[side].get_or_insert(at);
+    }
+
+    /// What a side said last, now that it says no more.
+    fn judge_goodbye(&mut self, side: Side, sink: &mut impl Sink) {
         if let Some(goodbye) = self.closing.close(side) {
             self.inferred(&goodbye.record, Reading::Alert, goodbye.confidence, sink);
             let mark = Mark { at: goodbye.record.ended, basis: Basis::Inferred(goodbye.close_notify) };
@@ -204,7 +216,6 @@ impl Session {
             let mark = Mark { at: last.at, basis: Basis::Inferred(confidence) };
             self.facts.close_notify[side].get_or_insert(mark);
         }
-        self.closed[side].get_or_insert(at);
     }
 
     fn joiner(&mut self, side: Side) -> &mut Joiner {
