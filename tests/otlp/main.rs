@@ -15,7 +15,7 @@ mod receiver;
 mod started;
 
 use axum::http::StatusCode;
-use captures::{fixtures, have, report, tshark};
+use captures::{fixtures, have, hostile, report, tshark};
 use iotcap::pki::Pki;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -311,6 +311,48 @@ fn a_collector_behind_https_gets_all_from_whoever_trusts_it() {
     assert!(received.records().len() >= 6);
     let host = format!("127.0.0.1:{}", receiver.port);
     assert!(received.headers.iter().all(|headers| headers["host"] == *host));
+}
+
+/// Backends show what they are sent in browsers and on terminals.
+#[test]
+fn what_strangers_wrote_is_sent_harmlessly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("hostile.pcapng");
+    std::fs::write(&capture, hostile::capture()).expect("a file");
+    let receiver = Receiver::start(&[]);
+    run(clean().args(["--otlp", &receiver.url(), "-q", "-p", "8883", "-p", "1883"]).arg(&capture));
+    let received = receiver.received();
+    let (mut told, mut escaped) = (0, 0);
+    let mut said = |key: &str, text: &str| {
+        told += 1;
+        escaped += usize::from(text.contains("\\u{202e}gpj.exe"));
+        assert!(!text.chars().any(hostile::is_harmful), "{key}: {text:?}");
+    };
+    let spans = received.spans();
+    let records = received.records();
+    let attributes =
+        spans.iter().flat_map(|span| span.attributes.iter().chain(span.events.iter().flat_map(|e| &e.attributes)));
+    for attribute in attributes.chain(records.iter().flat_map(|record| &record.attributes)) {
+        texts(attribute.value.as_ref().and_then(|value| value.value.as_ref()))
+            .for_each(|text| said(&attribute.key, text));
+    }
+    for record in &records {
+        texts(record.body.as_ref().and_then(|body| body.value.as_ref())).for_each(|text| said("body", text));
+    }
+    for span in &spans {
+        said("name", &span.name);
+        span.status.iter().for_each(|status| said("status", &status.message));
+    }
+    assert!(told > 1_000 && escaped > 10, "{told} texts, {escaped} of what a stranger wrote");
+}
+
+/// The texts of a value: it is one, or a list of them.
+fn texts(value: Option<&Any>) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Some(Any::StringValue(text)) => Box::new(std::iter::once(text.as_str())),
+        Some(Any::ArrayValue(list)) => Box::new(list.values.iter().flat_map(|value| texts(value.value.as_ref()))),
+        _ => Box::new(std::iter::empty()),
+    }
 }
 
 #[test]
