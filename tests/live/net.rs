@@ -56,6 +56,11 @@ impl Net {
         Path::new("/run/netns").join(&self.client)
     }
 
+    /// And the server's.
+    pub(crate) fn server_namespace(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.server)
+    }
+
     /// Changes something in the client's namespace.
     pub(crate) fn ip(&self, arguments: &[&str]) {
         ip(&[&["-n", self.client.as_str()], arguments].concat());
