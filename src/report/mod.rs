@@ -8,7 +8,7 @@ mod escape;
 mod format;
 mod github;
 pub mod html;
-mod json;
+pub mod json;
 pub(crate) mod junit;
 mod losses;
 mod markdown;
