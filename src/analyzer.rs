@@ -395,7 +395,7 @@ impl Core {
             return Some(());
         };
         if connection.starts_anew(segment) {
-            if let Some(left) = table.replace(&key, now, &mut self.packing) {
+            if let Some(left) = table.replace(&key, now) {
                 self.tell(left, Known::ByFrame, self.ordinal);
             }
             self.open(key, segment, now);
@@ -455,7 +455,7 @@ impl Core {
     /// Tells the next of those that are left at the end, where nothing else is to be told.
     fn tell_remaining(&mut self) {
         if self.finished.is_empty()
-            && let Some(left) = self.remaining.by_ref().find_map(|remaining| remaining.wake(&mut self.packing))
+            && let Some(left) = self.remaining.by_ref().find_map(Remaining::wake)
         {
             let number = left.connection.ordinal();
             self.tell(left, Known::AtEnd, number);

@@ -122,11 +122,14 @@ impl Teller {
         }
     }
 
-    fn tell_groups(&self, groups: &[Group], now: Timestamp) {
+    fn tell_groups(&mut self, groups: &[Group], now: Timestamp) {
         let news = self.gathered.lock().unwrap_or_else(PoisonError::into_inner).update(groups, now);
         for told in news {
             log_group(&told);
             self.events.tell_group(&told);
+            if let Some(collector) = &mut self.collector {
+                collector.tell_group(&told.group, now.into());
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod github;
 pub mod html;
 pub mod json;
 pub(crate) mod junit;
+mod losses;
 mod markdown;
 pub mod model;
 pub(crate) mod phrases;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "shared by several test binaries")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -59,6 +60,16 @@ impl Net {
     /// And the server's.
     pub(crate) fn server_namespace(&self) -> PathBuf {
         Path::new("/run/netns").join(&self.server)
+    }
+
+    /// Does something in a thread that is in the client's namespace, with all that it starts.
+    pub(crate) fn be_client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(self.client_namespace()).expect("the namespace");
+        let inside = || {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("root");
+            work()
+        };
+        thread::scope(|scope| scope.spawn(inside).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Changes something in the client's namespace.

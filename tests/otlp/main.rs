@@ -390,16 +390,22 @@ fn pseudonyms_are_sent_in_place_of_names() {
     assert!(!told.contains("host.name"));
 }
 
-/// Root is given up and the process sealed by then: it may connect to the collector's port and to nothing else.
+/// Whether this test may capture, and has who connects.
 #[cfg(all(feature = "live", target_os = "linux"))]
-#[test]
-fn a_live_capture_sends_when_its_rights_are_gone() {
+fn can_capture() -> bool {
     let root = nix::unistd::Uid::effective().is_root();
     if !root {
         assert!(std::env::var_os("CI").is_none(), "the tests of live capture need root");
         println!("skipped: live capture needs root");
     }
-    if !root || !have("bash") {
+    root && have("bash")
+}
+
+/// Root is given up and the process sealed by then: it may connect to the collector's port and to nothing else.
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[test]
+fn a_live_capture_sends_when_its_rights_are_gone() {
+    if !can_capture() {
         return;
     }
     let receiver = Receiver::start(&[]);
@@ -415,6 +421,46 @@ fn a_live_capture_sends_when_its_rights_are_gone() {
     assert_eq!(received.roots().len(), 1, "{said}");
     let status = received.roots()[0].status.as_ref().expect("a status");
     assert_eq!(status.code(), SpanStatus::Error, "nobody listens there");
+}
+
+/// Sealed like that, the daemon sends what connections have in common, and writes its evidence.
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[test]
+fn the_daemon_sends_what_connections_have_in_common() {
+    use std::os::unix::fs::PermissionsExt;
+    const ATTEMPTS: usize = 12;
+    if !can_capture() {
+        return;
+    }
+    let (receiver, folder) = (Receiver::start(&[]), tempfile::tempdir().expect("a folder"));
+    // Another user reads and writes there.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mine");
+    let (config, evidence) = (folder.path().join("iotcap.toml"), folder.path().join("evidence"));
+    let port = Receiver::start(&[]).port;
+    let lines = format!(
+        "[daemon]\ninterfaces = [\"lo\"]\nports = [{port}]\n[daemon.http]\nlisten = \"\"\n\
+         [daemon.evidence]\nfolder = {evidence:?}\n[daemon.otlp]\nurl = \"{}\"\n",
+        receiver.url()
+    );
+    std::fs::write(&config, lines).expect("a file");
+    let mut daemon = clean().args(["daemon", "--config"]).arg(&config).stderr(Stdio::piped()).spawn().expect("iotcap");
+    let mut log = BufReader::new(daemon.stderr.take().expect("its log")).lines().map(|line| line.expect("a line"));
+    assert!(log.any(|line| line.contains("capturing")));
+    let connect = format!("for i in {{1..{ATTEMPTS}}}; do (exec 3<>/dev/tcp/127.0.0.1/{port}); done");
+    Command::new("bash").args(["-c", &connect]).stderr(Stdio::null()).status().expect("bash");
+    assert_eq!(log.by_ref().filter(|line| line.contains("outcome=\"failed\"")).take(ATTEMPTS).count(), ATTEMPTS);
+    let id = nix::unistd::Pid::from_raw(i32::try_from(daemon.id()).expect("an id"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+    let said: Vec<String> = log.collect();
+    assert!(daemon.wait().expect("it ends").success(), "{said:#?}");
+
+    let received = receiver.received();
+    assert_eq!(received.roots().len(), ATTEMPTS, "{said:#?}");
+    let shared: Vec<_> = received.records().into_iter().filter(|record| record.trace_id.is_empty()).collect();
+    let id = |record: &&LogRecord| text(&record.attributes, "iotcap.finding.id");
+    assert!(shared.iter().any(|record| id(record).as_deref() == Some("reconnect-storm")), "{shared:#?} {said:#?}");
+    let files = std::fs::read_dir(evidence).expect("a folder").count();
+    assert_eq!(files, ATTEMPTS, "{said:#?}");
 }
 
 #[test]
