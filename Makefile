@@ -94,11 +94,12 @@ bench: setup
 cost: setup
 	$(CARGO) test --locked --release --test live -- --ignored --nocapture cost
 
-## floods at their full size, the daemon for ten minutes under load and through a million SYNs (as root), and each property of
-## tests/invariance.rs ten thousand times: about an hour
+## floods at their full size, captures damaged by the thousand (IOTCAP_DAMAGES copies of each), the daemon for ten minutes under
+## load and through a million SYNs (as root), and each property of tests/invariance.rs ten thousand times: about an hour
 soak: setup
 	$(CARGO) test --locked --release --test floods -- --ignored --nocapture --test-threads 1
 	$(CARGO) test --locked --release --test daemon -- --ignored --nocapture soak
+	$(CARGO) test --locked --release --test damaged -- --ignored --nocapture
 	IOTCAP_FLOOD=1000000 $(CARGO) test --locked --release --test daemon -- --nocapture --test-threads 1 flood
 	PROPTEST_CASES=10000 $(CARGO) test --locked --release --test invariance
 

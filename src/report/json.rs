@@ -111,8 +111,22 @@ pub fn schema() -> serde_json::Value {
     schema.to_value()
 }
 
-pub(super) fn write_value<T: Serialize + ?Sized, W: Write + ?Sized>(value: &T, out: &mut W) -> io::Result<()> {
+/// Compact JSON that may be shown on any terminal, whoever wrote the names in it.
+///
+/// # Errors
+/// When `out` fails.
+pub fn write_value<T: Serialize + ?Sized, W: Write + ?Sized>(value: &T, out: &mut W) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(out, Harmless)).map_err(io::Error::from)
+}
+
+/// The same as a text.
+///
+/// # Errors
+/// None that is known: it writes to memory.
+pub fn to_text<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    write_value(value, &mut bytes)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 /// Compact JSON that may be printed on a terminal: what a stranger wrote to move its cursor or to turn the direction of

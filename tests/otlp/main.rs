@@ -3,10 +3,20 @@
 
 #[path = "../captures/mod.rs"]
 mod captures;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod daemon;
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[path = "../live/net.rs"]
+mod net;
 mod receiver;
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[allow(dead_code, reason = "the daemon's own tests use all of it")]
+#[path = "../daemon/started.rs"]
+mod started;
 
 use axum::http::StatusCode;
-use captures::{fixtures, have, report, tshark};
+use captures::{fixtures, have, hostile, report, tshark};
+use iotcap::pki::Pki;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -277,6 +287,72 @@ fn a_collector_that_is_not_there_costs_a_sentence() {
     let said = said(&output);
     assert!(said.contains(&format!("did not reach the collector at {url}")) && said.contains("refused"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// With the certificate of an authority of one's own, which the variable of the specification names.
+#[test]
+fn a_collector_behind_https_gets_all_from_whoever_trusts_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pki = Pki::load_or_create(folder.path(), &[]).expect("certificates");
+    let receiver = Receiver::start_secured(&pki.server(), &[]);
+    let trusting = |authority: PathBuf| {
+        let mut command = sending(&receiver.url());
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", authority);
+        command
+    };
+    let output = run(&mut trusting(pki.foreign_ca_certificate().expect("an authority")));
+    let said = said(&output);
+    assert!(said.contains("did not reach") && said.contains("certificate"), "{said}");
+    assert!(receiver.received().headers.is_empty(), "nothing is sent to a stranger, not even a header");
+    let output = run(&mut trusting(pki.ca_certificate()));
+    assert_eq!(self::said(&output), "");
+    let received = receiver.received();
+    assert_eq!(received.roots().len(), 30);
+    assert!(received.records().len() >= 6);
+    let host = format!("127.0.0.1:{}", receiver.port);
+    assert!(received.headers.iter().all(|headers| headers["host"] == *host));
+}
+
+/// Backends show what they are sent in browsers and on terminals.
+#[test]
+fn what_strangers_wrote_is_sent_harmlessly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("hostile.pcapng");
+    std::fs::write(&capture, hostile::capture()).expect("a file");
+    let receiver = Receiver::start(&[]);
+    run(clean().args(["--otlp", &receiver.url(), "-q", "-p", "8883", "-p", "1883"]).arg(&capture));
+    let received = receiver.received();
+    let (mut told, mut escaped) = (0, 0);
+    let mut said = |key: &str, text: &str| {
+        told += 1;
+        escaped += usize::from(text.contains("\\u{202e}gpj.exe"));
+        assert!(!text.chars().any(hostile::is_harmful), "{key}: {text:?}");
+    };
+    let spans = received.spans();
+    let records = received.records();
+    let attributes =
+        spans.iter().flat_map(|span| span.attributes.iter().chain(span.events.iter().flat_map(|e| &e.attributes)));
+    for attribute in attributes.chain(records.iter().flat_map(|record| &record.attributes)) {
+        texts(attribute.value.as_ref().and_then(|value| value.value.as_ref()))
+            .for_each(|text| said(&attribute.key, text));
+    }
+    for record in &records {
+        texts(record.body.as_ref().and_then(|body| body.value.as_ref())).for_each(|text| said("body", text));
+    }
+    for span in &spans {
+        said("name", &span.name);
+        span.status.iter().for_each(|status| said("status", &status.message));
+    }
+    assert!(told > 1_000 && escaped > 10, "{told} texts, {escaped} of what a stranger wrote");
+}
+
+/// The texts of a value: it is one, or a list of them.
+fn texts(value: Option<&Any>) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Some(Any::StringValue(text)) => Box::new(std::iter::once(text.as_str())),
+        Some(Any::ArrayValue(list)) => Box::new(list.values.iter().flat_map(|value| texts(value.value.as_ref()))),
+        _ => Box::new(std::iter::empty()),
+    }
 }
 
 #[test]
