@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint peers setup build man deb bench instructions cost soak fuzz deny
+.PHONY: demo test check fmt lint peers setup build man pages deb package bench instructions cost soak fuzz deny
 
 ## the main job, on the embedded broker and publisher
 demo: setup
@@ -14,7 +14,7 @@ test: setup
 	$(CARGO) test --locked --no-fail-fast --features otlp,parquet --lib --test otlp --test archive
 
 ## exactly what CI runs
-check: fmt lint deny peers test instructions
+check: fmt lint deny peers test instructions package
 
 fmt:
 	$(CARGO) fmt --check
@@ -58,16 +58,28 @@ setup:
 build: setup
 	$(CARGO) build --locked --release
 
+PROGRAM ?= target/debug/iotcap
+
 ## the manual pages and the completions of shells, for packages
 man: setup
-	$(CARGO) run --locked -- man --to target/man
+	$(CARGO) build --locked
+	$(MAKE) --no-print-directory pages
+
+pages:
 	mkdir -p target/completions
-	for shell in bash zsh fish; do $(CARGO) run --locked --quiet -- completions $$shell > target/completions/iotcap.$$shell || exit 1; done
+	$(PROGRAM) man --to target/man
+	for shell in bash zsh fish; do $(PROGRAM) completions $$shell > target/completions/iotcap.$$shell || exit 1; done
 
 ## a package for Debian, in target/debian
-deb: man
-	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
-	$(CARGO) deb --locked
+deb: build target/tools/bin/cargo-deb
+	$(MAKE) --no-print-directory pages PROGRAM=target/release/iotcap
+	target/tools/bin/cargo-deb --locked --no-build --no-dbgsym --strip
+
+## the same with the program as tests have it, looked at by lintian, installed, run, removed and purged in a copy of this system
+package: man target/tools/bin/cargo-deb
+	mkdir -p target/package
+	target/tools/bin/cargo-deb --locked --no-build --no-dbgsym --strip --fast --profile dev --output target/package/iotcap.deb
+	./scripts/check-package.sh target/package/iotcap.deb
 
 ## instructions a frame, held to benches/instructions.toml: fails above 5 %
 instructions: setup
@@ -82,11 +94,12 @@ bench: setup
 cost: setup
 	$(CARGO) test --locked --release --test live -- --ignored --nocapture cost
 
-## floods at their full size, the daemon for ten minutes under load and through a million SYNs (as root), and each property of
-## tests/invariance.rs ten thousand times: about an hour
+## floods at their full size, captures damaged by the thousand (IOTCAP_DAMAGES copies of each), the daemon for ten minutes under
+## load and through a million SYNs (as root), and each property of tests/invariance.rs ten thousand times: about an hour
 soak: setup
 	$(CARGO) test --locked --release --test floods -- --ignored --nocapture --test-threads 1
 	$(CARGO) test --locked --release --test daemon -- --ignored --nocapture soak
+	$(CARGO) test --locked --release --test damaged -- --ignored --nocapture
 	IOTCAP_FLOOD=1000000 $(CARGO) test --locked --release --test daemon -- --nocapture --test-threads 1 flood
 	PROPTEST_CASES=10000 $(CARGO) test --locked --release --test invariance
 

@@ -23,7 +23,8 @@ need_build() {
 need_peers() {
   have tshark && have capinfos && have tcpdump && have mosquitto && have mosquitto_pub && have openssl && have ip &&
     have xmllint && have npm && have chromium && have chromedriver && have curl && have prometheus && have promtool &&
-    have tcpreplay && have zsh && have fish && have sudo && have java && { have valgrind || [ "$(uname)" = Darwin ]; }
+    have tcpreplay && have zsh && have fish && have sudo && have java &&
+    { have lintian || ! have dpkg; } && { have valgrind || [ "$(uname)" = Darwin ]; }
 }
 
 install_build() {
@@ -40,7 +41,7 @@ install_peers() {
   case "$(package_manager)" in
     apt-get)
       apt_get tshark tcpdump mosquitto mosquitto-clients openssl iproute2 python3-venv libxml2-utils \
-        chromium chromium-driver curl prometheus tcpreplay valgrind zsh fish sudo openjdk-17-jre-headless
+        chromium chromium-driver curl prometheus tcpreplay valgrind zsh fish sudo openjdk-17-jre-headless lintian systemd
       # Node.js from elsewhere brings an npm of its own, which Debian's would not stand beside.
       have npm || apt_get nodejs npm
       ;;

@@ -295,8 +295,13 @@ impl Analyzer {
     }
 
     /// Analyses the frames of one connection by themselves, with the names and secrets that are known here: how it would look
-    /// if the capture ended with them. Nothing changes here but which secrets have been used.
-    pub fn aside<'f>(&mut self, config: Config, frames: impl IntoIterator<Item = Frame<'f>>) -> Option<Record> {
+    /// if nothing more came, of which there was nothing until a time. Nothing changes here but which secrets have been used.
+    pub fn aside<'f>(
+        &mut self,
+        config: Config,
+        frames: impl IntoIterator<Item = Frame<'f>>,
+        until: Timestamp,
+    ) -> Option<Record> {
         let mut aside = Self::new(config);
         let ours = &mut self.core.context;
         aside.core.context.lend(ours);
@@ -305,7 +310,9 @@ impl Analyzer {
         }
         aside.finish();
         aside.core.context.lend(ours);
-        std::iter::from_fn(|| aside.poll()).last()
+        let record = std::iter::from_fn(|| aside.poll()).last()?;
+        let ending = if record.ending == Ending::CaptureEnded { Ending::Idle } else { record.ending };
+        Some(Record { ending, until: until.max(record.until), ..record })
     }
 
     /// Connections that are being watched.
@@ -395,7 +402,7 @@ impl Core {
             return Some(());
         };
         if connection.starts_anew(segment) {
-            if let Some(left) = table.replace(&key, now, &mut self.packing) {
+            if let Some(left) = table.replace(&key, now) {
                 self.tell(left, Known::ByFrame, self.ordinal);
             }
             self.open(key, segment, now);
@@ -455,7 +462,7 @@ impl Core {
     /// Tells the next of those that are left at the end, where nothing else is to be told.
     fn tell_remaining(&mut self) {
         if self.finished.is_empty()
-            && let Some(left) = self.remaining.by_ref().find_map(|remaining| remaining.wake(&mut self.packing))
+            && let Some(left) = self.remaining.by_ref().find_map(Remaining::wake)
         {
             let number = left.connection.ordinal();
             self.tell(left, Known::AtEnd, number);
@@ -464,7 +471,7 @@ impl Core {
 
     fn tell(&mut self, Left { connection, ending, at }: Left, by: Known, number: u64) {
         debug_assert!(ending != Ending::Closed || connection.is_closed());
-        let record = Box::new(connection.finish(ending, &mut self.context));
+        let record = Box::new(connection.finish(ending, at, &mut self.context));
         self.finished.push_back((Order { at, by, number }, record));
     }
 }

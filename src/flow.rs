@@ -26,13 +26,16 @@ use std::time::Duration;
 /// What bounds the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections held at once. Above it the oldest unestablished one goes, then the longest idle one.
+    /// Connections held at once. Above it the oldest unestablished one goes, then the longest idle one. From 32,768 on each of
+    /// 64 tables has its part of it, and of the bytes: the first one is full a little before all are.
     pub connections: usize,
     /// Bytes that all connections take together. Above it they go in the same order.
     pub bytes: usize,
-    /// A connection that was quiet for so long sleeps: about 1 KiB is left of it until its next frame.
+    /// A connection that was quiet for so long sleeps: about 1 KiB is left of it until its next frame. One that was woken soon
+    /// waits longer the next time.
     pub quiet: Duration,
-    /// Connections that are awake. Above it the longest quiet ones sleep before their time.
+    /// Connections that are awake. Above it the longest quiet ones sleep before their time, but for those whose usual
+    /// silence it is: they stay awake until three quarters of `bytes` are used.
     pub awake: usize,
     /// A connection whose handshake was not completed is over after so long without a frame: longer than the last
     /// gap of Linux's SYN retries (64 s).
@@ -52,7 +55,7 @@ impl Default for Limits {
         Self {
             connections: 1 << 20,
             bytes: 256 << 20,
-            quiet: Duration::from_secs(10),
+            quiet: Duration::from_mins(2),
             awake: 1 << 13,
             unestablished_idle: Duration::from_secs(130),
             established_idle: Duration::from_hours(1),
@@ -77,6 +80,10 @@ pub struct Counts {
     pub evicted_established: u64,
     /// Segments of connections that had been told already.
     pub stragglers: u64,
+    /// How often one was sent to sleep.
+    pub slept: u64,
+    /// How often one was woken by a frame of it.
+    pub woken: u64,
     /// Connections that slept and could not be woken: always 0, unless this program is wrong.
     pub lost: u64,
 }
@@ -92,6 +99,8 @@ impl Counts {
             evicted_unestablished: self.evicted_unestablished + other.evicted_unestablished,
             evicted_established: self.evicted_established + other.evicted_established,
             stragglers: self.stragglers + other.stragglers,
+            slept: self.slept + other.slept,
+            woken: self.woken + other.woken,
             lost: self.lost + other.lost,
         }
     }
@@ -109,7 +118,9 @@ pub struct Table {
     /// In the order of their first frames; those that were established meanwhile are passed over.
     unestablished: VecDeque<Ticket>,
     /// When those who are awake may sleep, if they have no frame until then; one entry for each of them.
-    drowsy: BinaryHeap<Reverse<(Timestamp, Ticket)>>,
+    drowsy: BinaryHeap<Drowsy>,
+    /// The longest quiet ones are looked at again once more than so many are awake.
+    crowded: usize,
     asleep: usize,
     asleep_bytes: usize,
     remembered: HashMap<FlowKey, u64, foldhash::fast::RandomState>,
@@ -117,6 +128,9 @@ pub struct Table {
     limits: Limits,
     counts: Counts,
 }
+
+/// When a connection is to be looked at for whether it may sleep.
+type Drowsy = Reverse<(Timestamp, Ticket)>;
 
 /// A slot and the connection that it had: a slot is used again, a ticket is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,6 +165,7 @@ impl Table {
             deadlines: BinaryHeap::new(),
             unestablished: VecDeque::new(),
             drowsy: BinaryHeap::new(),
+            crowded: limits.awake,
             asleep: 0,
             asleep_bytes: 0,
             remembered: HashMap::default(),
@@ -184,7 +199,7 @@ impl Table {
     pub(crate) fn make_room(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
         self.rest(now, usize::MAX, packing);
         let is_full = self.connections.len() >= self.limits.connections.max(1);
-        if is_full || self.sleepers().bytes > self.limits.bytes { self.evict(now, packing) } else { None }
+        if is_full || self.sleepers().bytes > self.limits.bytes { self.evict(now) } else { None }
     }
 
     /// Adds a connection that began when the capture was at `now`, behind [`Self::make_room`].
@@ -197,7 +212,7 @@ impl Table {
             self.unestablished.push_back(ticket);
         }
         self.deadlines.push(Reverse((entry.deadline(&self.limits), ticket)));
-        self.drowsy.push(Reverse((now + self.limits.quiet, ticket)));
+        self.drowsy.push(Reverse((self.limits.due(&entry), ticket)));
         self.connections.insert(entry);
         let Self { connections, hasher, slots, .. } = self;
         let hash = |slot: &u32| connections.get(*slot as usize).map_or(0, |entry| hasher.hash_one(entry.key));
@@ -209,9 +224,9 @@ impl Table {
     }
 
     /// Takes the connection of this flow out, because another one begins with the same endpoints.
-    pub(crate) fn replace(&mut self, key: &FlowKey, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+    pub(crate) fn replace(&mut self, key: &FlowKey, now: Timestamp) -> Option<Left> {
         let Slot(slot) = self.find(key)?;
-        Some(Left { connection: self.take(slot, packing)?, ending: Ending::PortReused, at: now })
+        Some(Left { connection: self.take(slot)?, ending: Ending::PortReused, at: now })
     }
 
     /// No connection is over before this time; none where no time will come that ends one.
@@ -221,7 +236,7 @@ impl Table {
     }
 
     /// Takes out one connection that is over by the capture's time `now`. Call it until it gives nothing.
-    pub(crate) fn poll_expired(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+    pub(crate) fn poll_expired(&mut self, now: Timestamp) -> Option<Left> {
         while let Some(&Reverse((at, ticket))) = self.deadlines.peek() {
             if at > now {
                 return None;
@@ -233,7 +248,7 @@ impl Table {
                 self.deadlines.push(Reverse((at, ticket)));
                 continue;
             }
-            let Some(connection) = self.take(ticket.slot, packing) else { continue };
+            let Some(connection) = self.take(ticket.slot) else { continue };
             if closed {
                 self.remember(key);
                 return Some(Left { connection, ending: Ending::Closed, at });
@@ -287,13 +302,13 @@ impl Table {
         self.held(ticket).is_some_and(|entry| !entry.is_established())
     }
 
-    fn take(&mut self, slot: u32, packing: &mut Packing) -> Option<Box<Connection>> {
+    fn take(&mut self, slot: u32) -> Option<Box<Connection>> {
         let entry = self.connections.remove(slot as usize);
         if let Ok(place) = self.slots.find_entry(self.hasher.hash_one(entry.key), |known| *known == slot) {
             place.remove();
         }
         self.note_left(&entry);
-        let connection = entry.into_connection(packing);
+        let connection = entry.into_connection();
         self.counts.lost += u64::from(connection.is_none());
         connection
     }
@@ -314,21 +329,21 @@ impl Table {
         }
     }
 
-    fn evict(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+    fn evict(&mut self, now: Timestamp) -> Option<Left> {
         while let Some(ticket) = self.unestablished.pop_front() {
             if self.is_unestablished(ticket)
-                && let Some(connection) = self.take(ticket.slot, packing)
+                && let Some(connection) = self.take(ticket.slot)
             {
                 self.counts.evicted_unestablished += 1;
                 return Some(Left { connection, ending: Ending::Evicted, at: now });
             }
         }
-        self.evict_longest_idle(now, packing)
+        self.evict_longest_idle(now)
     }
 
     /// The heap knows when each connection was due the last time that somebody looked: the first whose deadline has not
     /// moved since is the longest idle one.
-    fn evict_longest_idle(&mut self, now: Timestamp, packing: &mut Packing) -> Option<Left> {
+    fn evict_longest_idle(&mut self, now: Timestamp) -> Option<Left> {
         while let Some(Reverse((at, ticket))) = self.deadlines.pop() {
             let Some(entry) = self.held(ticket) else { continue };
             let deadline = entry.deadline(&self.limits);
@@ -337,7 +352,7 @@ impl Table {
                 continue;
             }
             let (closed, key) = (entry.is_closed(), entry.key);
-            let Some(connection) = self.take(ticket.slot, packing) else { continue };
+            let Some(connection) = self.take(ticket.slot) else { continue };
             self.counts.evicted_established += 1;
             // The stragglers of a closed one may still come.
             let ending = if closed { Ending::Closed } else { Ending::Evicted };

@@ -13,6 +13,15 @@ pub enum Chunk<'a> {
     Gap(u64),
 }
 
+/// How a side ends its stream (RFC 9293, 3.6 and 3.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With a FIN: it has no more to say.
+    Fin,
+    /// With a reset: it does not know the connection, or wants to know no more of it.
+    Reset,
+}
+
 /// When a piece of a stream became readable, and by which frame.
 ///
 /// A piece that waited for a hole before it to be filled carries the time and frame of the filling one, as in Wireshark.

@@ -2,13 +2,13 @@
 //!
 //! One counting allocator for the whole binary, so that the tests take turns.
 
+#[path = "support/recorded.rs"]
+mod recorded;
+
 use iotcap::analyzer::{Analyzer, Config};
 use iotcap::decode::Interest;
 use iotcap::flow::Limits;
-use iotcap::frame::{Frame, FrameId, LinkType};
-use iotcap::source::{FileSource, Source};
-use iotcap::time::Timestamp;
-use std::path::Path;
+use recorded::{Recorded, recorded};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,9 +41,9 @@ fn a_long_session_allocates_nothing() {
     let ((publish, sent), (puback, answered)) = (PUBLISH, PUBACK);
     let mut frame = recorded[publish].clone();
     let mut round = |number: u32| {
-        recorded[publish].later(number, sent, answered, &mut frame);
+        later(&recorded[publish], number, sent, answered, &mut frame);
         frame.push(&mut analyzer);
-        recorded[puback].later(number, answered, sent, &mut frame);
+        later(&recorded[puback], number, answered, sent, &mut frame);
         frame.push(&mut analyzer);
     };
     // Until what is kept of every session is full.
@@ -106,54 +106,16 @@ fn analyzer() -> Analyzer {
     Analyzer::new(Config { interest, ..Config::default() })
 }
 
-/// A frame of Ethernet, IPv4 without options, and TCP.
-#[derive(Clone)]
-struct Recorded {
-    number: u64,
-    at: Timestamp,
-    data: Vec<u8>,
-}
+/// A frame of a later round, in which each side has sent so much more; written over another frame.
+fn later(recorded: &Recorded, rounds: u32, sent: u32, acknowledged: u32, later: &mut Recorded) {
+    const PERIOD: Duration = Duration::from_millis(30);
+    const SEQ: usize = 14 + 20 + 4;
 
-impl Recorded {
-    /// The same of a later round, in which each side has sent so much more; written over another frame.
-    fn later(&self, rounds: u32, sent: u32, acknowledged: u32, later: &mut Self) {
-        const PERIOD: Duration = Duration::from_millis(30);
-        const SEQ: usize = 14 + 20 + 4;
-
-        later.data.clone_from(&self.data);
-        later.number = self.number + u64::from(rounds) * 2;
-        later.at = self.at + PERIOD * rounds;
-        for (offset, bytes) in [(SEQ, sent), (SEQ + 4, acknowledged)] {
-            let field: &mut [u8; 4] = later.data[offset..].first_chunk_mut().expect("a header of TCP");
-            *field = u32::from_be_bytes(*field).wrapping_add(bytes * rounds).to_be_bytes();
-        }
+    later.data.clone_from(&recorded.data);
+    later.number = recorded.number + u64::from(rounds) * 2;
+    later.at = recorded.at + PERIOD * rounds;
+    for (offset, bytes) in [(SEQ, sent), (SEQ + 4, acknowledged)] {
+        let field: &mut [u8; 4] = later.data[offset..].first_chunk_mut().expect("a header of TCP");
+        *field = u32::from_be_bytes(*field).wrapping_add(bytes * rounds).to_be_bytes();
     }
-
-    /// The same of another client (192.0.2.10 becomes 10.x.y.z). Checksums are not looked at.
-    fn of_client(&self, client: u32) -> Self {
-        let mut other = self.clone();
-        for address in other.data[14 + 12..14 + 20].as_chunks_mut::<4>().0 {
-            if *address == [192, 0, 2, 10] {
-                *address = (10 << 24 | client).to_be_bytes();
-            }
-        }
-        other
-    }
-
-    fn push(&self, analyzer: &mut Analyzer) {
-        let original_len = u32::try_from(self.data.len()).expect("a frame");
-        let id = FrameId::new(0, self.number);
-        analyzer.push(&Frame { id, at: self.at, link_type: LinkType::ETHERNET, original_len, data: &self.data });
-    }
-}
-
-fn recorded(fixture: &str) -> Vec<Recorded> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture).join("capture.pcapng");
-    let mut source = FileSource::open(&path).expect("the fixture");
-    let mut frames = Vec::new();
-    while let Some(frame) = source.next_frame() {
-        assert_eq!(frame.link_type, LinkType::ETHERNET);
-        frames.push(Recorded { number: frame.id.number(), at: frame.at, data: frame.data.to_vec() });
-    }
-    frames
 }

@@ -5,7 +5,7 @@ use iotcap::evidence::{Basis, Confidence, Seen};
 use iotcap::frame::FrameId;
 use iotcap::mqtt::{Event, Facts, Limits, PacketType, PlaintextLen, Sink, Tracker, Version};
 use iotcap::net::Side::{self, Client, Server};
-use iotcap::stream::Moment;
+use iotcap::stream::{End, Moment};
 use iotcap::time::Timestamp;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn readings(steps: &[Step], alerts_visible: bool) -> (Vec<(Side, u64, &'static s
         match *what {
             Len(len) => tracker.handle_sealed(*side, at(*millis), PlaintextLen { min: len, max: len }, &mut sink),
             Range(min, max) => tracker.handle_sealed(*side, at(*millis), PlaintextLen { min, max }, &mut sink),
-            Close => tracker.handle_close(*side, at(*millis), &mut sink),
+            Close => tracker.handle_close(*side, at(*millis), End::Fin, &mut sink),
         }
     }
     tracker.finish(at(steps.last().map_or(0, |step| step.1)), &mut sink);

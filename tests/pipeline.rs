@@ -173,11 +173,14 @@ impl Taker for Dealing<'_> {
     }
 }
 
+/// The smallest table that is divided among threads.
+const SMALL_TABLE: usize = 64 * 512;
+
 /// What becomes of a capture where the table is small: each connection with its ending, in the order that it was told, and the
 /// figures.
 fn endings(capture: &[u8], threads: usize) -> (Vec<String>, String) {
     let mut config = Config { interest: Interest { ports: vec![8883], ..Interest::default() }, ..Config::default() };
-    config.flow.connections = 64 * 64;
+    config.flow.connections = SMALL_TABLE;
     let plan = Plan { config, secrets: Vec::new(), threads };
     let mut source = FileSource::from_reader("memory", std::io::Cursor::new(capture.to_vec())).expect("a capture");
     let fill = |dealer: &mut Dealer, batch: &mut Batch| {
@@ -197,11 +200,11 @@ fn endings(capture: &[u8], threads: usize) -> (Vec<String>, String) {
 
 #[test]
 fn what_a_full_table_evicts_does_not_depend_on_the_threads() {
-    let capture = flood(9_000);
+    let capture = flood(40_000);
     let (told, figures) = endings(&capture, 1);
-    assert_eq!(told.len(), 9_000);
-    assert!(told.iter().filter(|connection| connection.contains("Evicted")).count() >= 9_000 - 64 * 64);
-    assert!(figures.contains("frames: 18000") && figures.contains("(443, 9000)"), "{figures}");
+    assert_eq!(told.len(), 40_000);
+    assert!(told.iter().filter(|connection| connection.contains("Evicted")).count() >= 40_000 - SMALL_TABLE);
+    assert!(figures.contains("frames: 80000") && figures.contains("(443, 40000)"), "{figures}");
     for threads in [2, 7] {
         assert!(endings(&capture, threads) == (told.clone(), figures.clone()), "otherwise by {threads} threads");
     }

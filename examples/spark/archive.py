@@ -2,7 +2,8 @@
 
     spark-submit archive.py ARCHIVE DATASET [options] [-- options of iotcap]
 
-ARCHIVE/SENSOR/… holds the captures of each sensor (those of ARCHIVE itself are of the sensor "archive"); DATASET gets
+ARCHIVE/SENSOR/… holds the captures of each sensor (those of ARCHIVE itself are of the sensor "archive"; what does not fit in a
+path of a dataset becomes "_" in its name, as iotcap does it); DATASET gets
 sensor=SENSOR/part-00001.jsonl and so on, a connection a line as in iotcap.report/1, or with --format parquet the tables
 of docs/archive.md; and _SUCCESS when it is complete.
 
@@ -54,6 +55,7 @@ class Job:
     options: tuple
     shares: int
     format: str
+    events: bool
     staging: str
     sensors: tuple
 
@@ -61,7 +63,8 @@ class Job:
         return self.sensors[index // self.shares]
 
     def part(self, index):
-        return f"part-{index % self.shares + 1:05}"
+        """What the files of a share are called, behind "part-"."""
+        return f"{index % self.shares + 1:05}"
 
     def staged(self, index, again):
         """Where a task leaves the files of a share, as they are to lie in the dataset."""
@@ -79,6 +82,7 @@ def main():
         options=tuple(arguments.options),
         shares=arguments.shares,
         format=arguments.format,
+        events=arguments.events,
         staging=str(dataset / f"_staging-{uuid.uuid4().hex}"),
         sensors=tuple(captures),
     )
@@ -105,6 +109,7 @@ def parsed(words):
     parser.add_argument("--shares", type=int, default=8, help="tasks that analyse each sensor, at most 64")
     parser.add_argument("--group-bytes", type=int, default=1 << 30, help="bytes of captures that one task splits")
     parser.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl")
+    parser.add_argument("--events", action="store_true", help="events too, as a table of their own in parquet")
     arguments = parser.parse_args(own)
     arguments.options = options
     return arguments
@@ -118,19 +123,28 @@ def partition(words, separator):
 
 def found(archive):
     """The captures of each sensor, in the order of their names: 2 before 10."""
-    sensors = defaultdict(list)
+    sensors, folders = defaultdict(list), {}
     for path in sorted(archive.absolute().rglob("*"), key=natural):
         if path.is_file() and CAPTURE.search(path.name):
             inside = path.relative_to(archive.absolute()).parts
-            sensors[inside[0] if len(inside) > 1 else "archive"].append(path)
+            folder = inside[0] if len(inside) > 1 else "archive"
+            sensor = in_a_path(folder)
+            if folders.setdefault(sensor, folder) != folder:
+                sys.exit(f"{folders[sensor]!r} and {folder!r} would both be the sensor {sensor}: rename one of them")
+            sensors[sensor].append(path)
     for sensor, files in sensors.items():
         if len(files) > MAX_FILES:
             sys.exit(f"{sensor}: {len(files)} files are more than {MAX_FILES}: make it several sensors")
     return dict(sorted(sensors.items()))
 
 
+def in_a_path(name):
+    """What iotcap calls the sensor whose captures lie in this folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:100]
+
+
 def natural(path):
-    return [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", str(path))]
+    return [int(word) if word.isdecimal() else word for word in re.split(r"(\d+)", str(path))]
 
 
 def grouped(captures, group_bytes):
@@ -191,9 +205,11 @@ def analyse(job, index, chunks, others):
         share = f"--share={index % job.shares + 1}/{job.shares}"
         report = [f"--report=parquet={files}/", f"--sensor={job.sensor(index)}", f"--part={job.part(index)}"]
         if job.format == "jsonl":
-            rows = files / f"sensor={job.sensor(index)}" / f"{job.part(index)}.jsonl"
+            rows = files / f"sensor={job.sensor(index)}" / f"part-{job.part(index)}.jsonl"
             rows.parent.mkdir(parents=True)
             report = [f"--report=jsonl={rows}"]
+        if job.events:
+            report.append("--events")
         call([job.iotcap, "-q", *report, "--pieces", share, *carry, *job.options, *pieces])
         if job.format == "jsonl":
             drop_last_line(rows)

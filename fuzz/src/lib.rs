@@ -19,7 +19,7 @@ use iotcap::net::Side;
 use iotcap::report::build::{self, CaptureFacts};
 use iotcap::report::{Format, Json, JsonLines, Text, TextOptions, escape};
 use iotcap::source::{FileSource, Source};
-use iotcap::stream::{Chunk, Moment};
+use iotcap::stream::{Chunk, End, Moment};
 use iotcap::time::Timestamp;
 use iotcap::tls::keylog::KeyLog;
 use iotcap::tls::{self, Certificate, CertificateStore};
@@ -157,7 +157,10 @@ pub fn mqtt(data: &[u8]) {
                     let len = mqtt::PlaintextLen { min: len.min, max: len.max };
                     tracker.handle_sealed(step.side, step.at, len, &mut sink);
                 }
-                What::Close => tracker.handle_close(step.side, step.at, &mut sink),
+                What::Close => {
+                    let how = if step.at.frame.number() % 2 == 0 { End::Fin } else { End::Reset };
+                    tracker.handle_close(step.side, step.at, how, &mut sink);
+                }
             }
         }
         tracker.finish(last, &mut sink);

@@ -15,14 +15,14 @@ use std::time::Duration;
 
 /// Opens what the report goes to.
 pub(crate) fn outputs(arguments: &OutputArgs, pace: Pace) -> Result<Vec<Output>> {
-    let mut outputs = open(arguments, pace, Origin::Interfaces, Box::new(standard_output(arguments.color)))?;
+    let mut outputs = open(arguments, pace, Origin::Interfaces, standard_output(arguments))?;
     outputs.extend(collector(arguments, collector::Pace::Live)?);
     Ok(outputs)
 }
 
 /// Opens what the report goes to; standard output gets nothing until the end.
 pub(crate) fn outputs_held_back(arguments: &OutputArgs) -> Result<Vec<Output>> {
-    let held = Box::new(Held::new(standard_output(arguments.color)));
+    let held = Box::new(Held::new(standard_output(arguments)));
     let mut outputs = open(arguments, Pace::AtEnd, Origin::Interfaces, held)?;
     outputs.extend(collector(arguments, collector::Pace::Live)?);
     Ok(outputs)

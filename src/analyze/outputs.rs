@@ -13,6 +13,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+/// What is written at once, in bytes.
+const BUFFER: usize = 64 << 10;
+
 /// A format and where it goes.
 pub(crate) struct Output {
     pub(super) format: Box<dyn Format>,
@@ -27,10 +30,8 @@ pub(crate) struct Output {
 pub(super) fn of_files(arguments: &AnalyzeArgs) -> Result<Vec<Output>> {
     let captures = arguments.captures();
     let arguments = &arguments.output;
-    let stdout: Box<dyn Write> = match arguments.format {
-        FormatName::Jsonl => Box::new(Held::new(standard_output(arguments.color))),
-        _ => Box::new(standard_output(arguments.color)),
-    };
+    let stdout = standard_output(arguments);
+    let stdout = if arguments.format == FormatName::Jsonl { Box::new(Held::new(stdout)) } else { stdout };
     let mut outputs = open(arguments, Pace::AtEnd, Origin::Files(&captures), stdout)?;
     outputs.extend(collector(arguments, collector::Pace::File)?);
     Ok(outputs)
@@ -49,10 +50,16 @@ pub(super) enum Origin<'a> {
     Interfaces,
 }
 
-pub(super) fn standard_output(colour: Colour) -> impl Write {
+/// Only text has colours that may have to be taken out again.
+pub(super) fn standard_output(arguments: &OutputArgs) -> Box<dyn Write> {
     let stdout = io::stdout();
-    let choice = colour.choice(&stdout);
-    BufWriter::new(AutoStream::new(stdout, choice))
+    match arguments.format {
+        FormatName::Text => {
+            let choice = arguments.color.choice(&stdout);
+            Box::new(BufWriter::new(AutoStream::new(stdout, choice)))
+        }
+        _ => Box::new(BufWriter::with_capacity(BUFFER, stdout)),
+    }
 }
 
 #[cfg_attr(not(feature = "parquet"), expect(unused_variables, reason = "only an archive asks for the origin"))]
@@ -91,7 +98,7 @@ fn stream(name: FormatName, path: &Path, arguments: &OutputArgs) -> Result<Outpu
     let (to, file) = open().with_context(|| cannot_write(&path.display().to_string()))?;
     Ok(Output {
         format: format(name, arguments, Look::OF_FILES, Pace::AtEnd),
-        to: Box::new(BufWriter::new(to)),
+        to: Box::new(BufWriter::with_capacity(BUFFER, to)),
         name: path.display().to_string(),
         file: Some(file),
     })

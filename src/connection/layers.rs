@@ -5,7 +5,7 @@ use crate::event::{Event, EventLimit, EventLog};
 use crate::evidence::Seen;
 use crate::net::Side;
 use crate::pack::packed;
-use crate::stream::{Chunk, Moment};
+use crate::stream::{Chunk, End, Moment};
 use crate::{mqtt, tcp, tls};
 
 /// How connections are analysed, and what bounds it.
@@ -156,13 +156,10 @@ pub(super) struct Stack<'a> {
 impl tcp::Sink for Stack<'_> {
     fn event(&mut self, at: Moment, by: Side, event: tcp::Event) {
         self.events.push(Event::observed(at, by, event));
-        let closes = match event {
-            tcp::Event::Fin { .. } => true,
-            tcp::Event::Rst { fit, .. } => fit != tcp::ResetFit::OutOfWindow,
-            _ => false,
-        };
-        if closes {
-            self.handle_close(by, at);
+        match event {
+            tcp::Event::Fin { .. } => self.handle_close(by, at, End::Fin),
+            tcp::Event::Rst { fit, .. } if fit != tcp::ResetFit::OutOfWindow => self.handle_close(by, at, End::Reset),
+            _ => {}
         }
     }
 
@@ -204,14 +201,14 @@ impl Stack<'_> {
         }
     }
 
-    fn handle_close(&mut self, side: Side, at: Moment) {
+    fn handle_close(&mut self, side: Side, at: Moment, how: End) {
         let Self { layers: Layers { tls, mqtt, expected, .. }, events, context } = self;
         if let Some(tls) = tls {
             let mut above = AboveTls::new(events, mqtt, tls.facts(), *expected, context.settings.mqtt);
             tls.handle_close(side, at, &mut above);
         }
         if let Some(mqtt) = mqtt {
-            mqtt.handle_close(side, at, &mut AboveMqtt { events });
+            mqtt.handle_close(side, at, how, &mut AboveMqtt { events });
         }
     }
 }

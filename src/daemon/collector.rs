@@ -1,9 +1,9 @@
-//! Finished connections as traces: those of the configuration's collector, in builds that can send them.
+//! Finished connections as traces, and what they have in common as log records: those of the configuration's collector, in builds that can send them.
 
 use super::config::OtlpConfig;
 use super::metrics::Sent;
 use crate::privileges::Reach;
-use crate::report::model::Connection;
+use crate::report::model::{Connection, Group, Time};
 use anyhow::Result;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(super) type Tally = Arc<dyn Fn() -> Sent + Send + Sync>;
 
 #[cfg(feature = "otlp")]
 mod sending {
-    use super::{Connection, OtlpConfig, Reach, Result, Sent, Tally};
+    use super::{Connection, Group, OtlpConfig, Reach, Result, Sent, Tally, Time};
     use crate::otlp::{self, Counts, Feed, Otlp, Patience, Settings, Voice, Who};
     use crate::report::Format;
     use anyhow::Context;
@@ -53,6 +53,13 @@ mod sending {
             }
         }
 
+        /// Takes what several connections have in common, as it is at a time.
+        pub(in super::super) fn tell_group(&mut self, group: &Group, at: Time) {
+            if let Err(error) = self.format.group(group, at, &mut self.feed) {
+                tracing::error!(%error, "what connections have in common cannot be sent");
+            }
+        }
+
         /// What became of them, for whoever asks.
         pub(in super::super) fn tally(&self) -> Tally {
             let counts = self.feed.counts();
@@ -72,7 +79,7 @@ mod sending {
 /// This build sends nothing; [`OtlpConfig`] has said so.
 #[cfg(not(feature = "otlp"))]
 mod sending {
-    use super::{Connection, OtlpConfig, Reach, Result, Tally};
+    use super::{Connection, Group, OtlpConfig, Reach, Result, Tally, Time};
 
     #[derive(Debug)]
     pub(in super::super) enum Collector {}
@@ -84,6 +91,10 @@ mod sending {
         }
 
         pub(in super::super) const fn tell(&mut self, _: &Connection) {
+            match *self {}
+        }
+
+        pub(in super::super) const fn tell_group(&mut self, _: &Group, _: Time) {
             match *self {}
         }
 

@@ -11,7 +11,7 @@ use super::recent::Recent;
 use crate::connection::Ending;
 use crate::diagnosis::{Group, Severity};
 use crate::report::model::{self, Connection, Finding, Outcome};
-use crate::report::{build, escape};
+use crate::report::{build, escape, json};
 use crate::time::Timestamp;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -113,7 +113,7 @@ impl Teller {
             collector.tell(&connection);
         }
         self.events.tell(&connection);
-        match serde_json::to_string(&connection) {
+        match json::to_text(&connection) {
             Ok(json) => {
                 let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
                 recent.add(&connection, record.first.at, json.into());
@@ -122,11 +122,14 @@ impl Teller {
         }
     }
 
-    fn tell_groups(&self, groups: &[Group], now: Timestamp) {
+    fn tell_groups(&mut self, groups: &[Group], now: Timestamp) {
         let news = self.gathered.lock().unwrap_or_else(PoisonError::into_inner).update(groups, now);
         for told in news {
             log_group(&told);
             self.events.tell_group(&told);
+            if let Some(collector) = &mut self.collector {
+                collector.tell_group(&told.group, now.into());
+            }
         }
     }
 }
@@ -145,7 +148,8 @@ fn log(connection: &Connection) {
     let Connection { id, client, server, outcome, .. } = connection;
     let headline = escape(&connection.headline);
     let client = format!("{}:{}", client.address, client.port);
-    let (name, server) = (server.name.as_deref(), format!("{}:{}", server.address, server.port));
+    let (name, server) = (server.name.as_deref().map(escape), format!("{}:{}", server.address, server.port));
+    let name = name.as_deref();
     let cause = connection.cause.as_deref();
     let ms = connection.timings.total.map(|total| total.0.as_secs_f64() * 1000.0);
     let outcome = outcome.name();

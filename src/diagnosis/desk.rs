@@ -85,7 +85,7 @@ impl Desk {
         let server = arrival.endpoints.server;
         if self.arrivals.len() >= MAX_SERVERS
             && !self.arrivals.contains_key(&server)
-            && let Some((_, forgotten)) = self.arrivals.pop_first()
+            && let Some(forgotten) = self.quietest_server().and_then(|server| self.arrivals.remove(&server))
         {
             for arrival in &forgotten {
                 self.forget(arrival);
@@ -159,6 +159,12 @@ impl Desk {
         self.counts
     }
 
+    /// The server whose last client came before those of all others: the least likely to explain what ends now.
+    fn quietest_server(&self) -> Option<Endpoint> {
+        let last = |arrivals: &VecDeque<Arrival>| arrivals.back().map(|arrival| arrival.connack_at.at);
+        self.arrivals.iter().min_by_key(|(_, arrivals)| last(arrivals)).map(|(server, _)| *server)
+    }
+
     fn forget(&mut self, arrival: &Arrival) {
         self.arrived.remove(&arrival.first.frame);
         self.counts.forgotten_arrivals += 1;
@@ -176,5 +182,43 @@ impl Desk {
         let is_told = found.iter().any(|judged| Some(judged.rule.id) == rule.map(|rule| rule.id));
         found.extend(rule.filter(|_| !is_told).map(|rule| Judged { rule, finding }));
         Verdict::from_findings(record, capture, found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::PerSide;
+    use crate::stream::Moment;
+
+    /// A client that a server accepted, so many seconds into the capture.
+    fn arrival(server: u16, second: u32) -> Arrival {
+        let at = Moment::new(Timestamp::from_secs(second.into()), FrameId::new(0, second.into()));
+        let endpoint = |octet, port| Endpoint::new([192, 0, 2, octet].into(), port);
+        Arrival {
+            endpoints: PerSide { client: endpoint(1, 40_000), server: endpoint(2, server) },
+            ordinal: second.into(),
+            first: at,
+            connect_at: at,
+            connack_at: at,
+            length: None,
+            client_id: None,
+        }
+    }
+
+    #[test]
+    fn the_server_whose_last_client_came_longest_ago_is_forgotten_first() {
+        let mut desk = Desk::default();
+        let servers = u16::try_from(MAX_SERVERS).unwrap();
+        for number in 0..servers {
+            desk.arrived(arrival(1000 + number, 1 + u32::from(number)));
+        }
+        // The one with the lowest address is busy; the second one is not.
+        desk.arrived(arrival(1000, 500));
+        desk.arrived(arrival(5000, 501));
+        let is_known = |port| desk.arrivals.keys().any(|server| server.port == port);
+        assert!(is_known(1000) && !is_known(1001) && is_known(1002) && is_known(5000));
+        assert_eq!(desk.arrivals.len(), MAX_SERVERS);
+        assert_eq!(desk.counts().forgotten_arrivals, 1);
     }
 }

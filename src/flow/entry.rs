@@ -21,12 +21,17 @@ pub(super) struct Entry {
     state: State,
 }
 
+/// Both know after how long a silence, in milliseconds, the connection was last woken; here, where there is room for it.
 #[derive(Debug)]
 enum State {
-    Awake(Box<Connection>),
+    Awake {
+        connection: Box<Connection>,
+        woken_after: u32,
+    },
     /// Only an open one sleeps.
     Asleep {
         packed: Packed,
+        woken_after: u32,
         is_established: bool,
     },
 }
@@ -35,18 +40,18 @@ impl Entry {
     /// The place of a connection that begins.
     pub(super) fn new(key: FlowKey, connection: Connection, now: Timestamp) -> Self {
         let ordinal = connection.ordinal();
-        Self { key, ordinal, touched: now, state: State::Awake(Box::new(connection)) }
+        Self { key, ordinal, touched: now, state: State::Awake { connection: Box::new(connection), woken_after: 0 } }
     }
 
     /// Whether both sides have closed, or one has reset it.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(&self.state, State::Awake(connection) if connection.is_closed())
+        matches!(&self.state, State::Awake { connection, .. } if connection.is_closed())
     }
 
     /// Whether its handshake was completed.
     pub(super) fn is_established(&self) -> bool {
         match &self.state {
-            State::Awake(connection) => connection.is_established(),
+            State::Awake { connection, .. } => connection.is_established(),
             State::Asleep { is_established, .. } => *is_established,
         }
     }
@@ -63,17 +68,23 @@ impl Entry {
         self.touched + idle
     }
 
+    /// How long its silences are: twice the last one that it was woken from. Who sleeps sooner is likely to be woken at once.
+    pub(super) fn patience(&self) -> Duration {
+        let (State::Awake { woken_after, .. } | State::Asleep { woken_after, .. }) = self.state;
+        2 * Duration::from_millis(woken_after.into())
+    }
+
     /// What its bytes take while it sleeps.
     pub(super) fn asleep_len(&self) -> Option<usize> {
         match &self.state {
-            State::Awake(_) => None,
+            State::Awake { .. } => None,
             State::Asleep { packed, .. } => Some(packed.len()),
         }
     }
 
     /// Sends it to sleep; the length of its bytes. None where it cannot: it has closed, or is being decrypted.
     pub(super) fn sleep(&mut self, now: Timestamp, packing: &mut Packing) -> Option<usize> {
-        let State::Awake(connection) = &mut self.state else { return None };
+        let State::Awake { connection, woken_after } = &mut self.state else { return None };
         if connection.is_closed() {
             return None;
         }
@@ -82,27 +93,33 @@ impl Entry {
         }
         let packed = packing.pack(&**connection)?;
         let len = packed.len();
-        self.state = State::Asleep { packed, is_established: connection.is_established() };
+        let (woken_after, is_established) = (*woken_after, connection.is_established());
+        self.state = State::Asleep { packed, woken_after, is_established };
         Some(len)
     }
 
     /// The connection, awake. None where its bytes cannot be read, which would be an error of this program.
-    pub(super) fn wake(&mut self, packing: &mut Packing) -> Option<&mut Connection> {
+    pub(super) fn wake(&mut self, now: Timestamp) -> Option<&mut Connection> {
         if let State::Asleep { packed, .. } = &self.state {
-            self.state = State::Awake(Box::new(packing.unpack(packed)?));
+            let woken_after = u32::try_from(now.since(self.touched).as_millis()).unwrap_or(u32::MAX);
+            self.state = State::Awake { connection: Box::new(Packing::unpack(packed)?), woken_after };
         }
+        self.awake()
+    }
+
+    /// The connection, where it is awake.
+    pub(super) fn awake(&mut self) -> Option<&mut Connection> {
         match &mut self.state {
-            State::Awake(connection) => Some(connection),
+            State::Awake { connection, .. } => Some(connection),
             State::Asleep { .. } => None,
         }
     }
 
     /// The connection, out of its place.
-    pub(super) fn into_connection(mut self, packing: &mut Packing) -> Option<Box<Connection>> {
-        self.wake(packing)?;
+    pub(super) fn into_connection(self) -> Option<Box<Connection>> {
         match self.state {
-            State::Awake(connection) => Some(connection),
-            State::Asleep { .. } => None,
+            State::Awake { connection, .. } => Some(connection),
+            State::Asleep { packed, .. } => Packing::unpack(&packed).map(Box::new),
         }
     }
 }
@@ -127,8 +144,8 @@ impl Remaining {
 
     /// The connection, awake.
     #[must_use]
-    pub(crate) fn wake(self, packing: &mut Packing) -> Option<Left> {
+    pub(crate) fn wake(self) -> Option<Left> {
         let ending = if self.entry.is_closed() { Ending::Closed } else { Ending::CaptureEnded };
-        Some(Left { connection: self.entry.into_connection(packing)?, ending, at: self.at })
+        Some(Left { connection: self.entry.into_connection()?, ending, at: self.at })
     }
 }

@@ -3,6 +3,7 @@
 //! Which table a flow belongs to depends on nothing but its key, and each table has its own part of the limits: what expires
 //! and what is evicted is the same, however many analyzers share the tables.
 
+use super::rest::AWAKE;
 use super::{Counts, Left, Limits, Remaining, Sleepers, Table};
 use crate::net::FlowKey;
 use crate::pack::Packing;
@@ -11,8 +12,11 @@ use crate::time::Timestamp;
 /// How many tables there are: more than any machine will have threads that matter.
 const SHARDS: usize = 64;
 
-/// Connections that a table must have room for; a limit that is too small to be divided stays whole.
-const LEAST: usize = 64;
+/// What a table must have room for; limits that are too small to be divided stay whole. Flows are not spread quite evenly (by
+/// the root of their number): where there are so many, the first
+/// table is full when all of them are to some nine tenths; with the default, to 98 %.
+const LEAST: usize = 512;
+const LEAST_BYTES: usize = 1 << 20;
 
 /// Which tables an analyzer holds: each `of`th one, from `index` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ impl Share {
 impl Limits {
     /// Over how many tables the flows are spread.
     const fn shards(&self) -> usize {
-        if self.connections < SHARDS * LEAST { 1 } else { SHARDS }
+        if self.connections < SHARDS * LEAST || self.bytes < SHARDS * LEAST_BYTES { 1 } else { SHARDS }
     }
 
     /// The number of the table that a flow belongs to.
@@ -74,7 +78,8 @@ impl Shards {
         let each = Limits {
             connections: limits.connections / count,
             bytes: limits.bytes / count,
-            awake: limits.awake.div_ceil(count),
+            // Before anybody has to go, all that can sleep do.
+            awake: limits.awake.min(limits.bytes / (2 * AWAKE)).div_ceil(count),
             remembered: limits.remembered.div_ceil(count),
             ..limits
         };
@@ -102,7 +107,7 @@ impl Shards {
     #[inline]
     pub(crate) fn expire(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
         if now >= self.next {
-            self.expire_all(now, over, packing);
+            self.expire_all(now, over);
         }
         if now >= self.next_rest {
             self.rest(now, packing);
@@ -156,12 +161,12 @@ impl Shards {
     }
 
     #[cold]
-    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>, packing: &mut Packing) {
+    fn expire_all(&mut self, now: Timestamp, over: &mut Vec<Left>) {
         let before = over.len();
         for shard in 0..self.tables.len() {
             if self.deadlines.get(shard).is_some_and(|deadline| *deadline <= now) {
                 if let Some(Some(table)) = self.tables.get_mut(shard) {
-                    over.extend(std::iter::from_fn(|| table.poll_expired(now, packing)));
+                    over.extend(std::iter::from_fn(|| table.poll_expired(now)));
                 }
                 self.look_up_deadline(shard);
             }

@@ -26,7 +26,7 @@ pub use session::{Samples, Volume};
 use crate::evidence::Seen;
 use crate::net::{PerSide, Side};
 use crate::pack::packed;
-use crate::stream::Moment;
+use crate::stream::{End, Moment};
 use infer::Inferrer;
 use session::Session;
 use stream::Stream;
@@ -103,9 +103,9 @@ impl Tracker {
     }
 
     /// A side has ended: what its last records were can be told now.
-    pub fn handle_close(&mut self, side: Side, at: Moment, sink: &mut impl Sink) {
+    pub fn handle_close(&mut self, side: Side, at: Moment, how: End, sink: &mut impl Sink) {
         self.streams[side].finish(side, at, &mut self.session, sink);
-        self.infer.handle_close(side, at, &mut self.session.facts, sink);
+        self.infer.handle_close(side, at, how, &mut self.session.facts, sink);
     }
 
     /// The capture has ended, or the connection is given up. Nothing more will come.

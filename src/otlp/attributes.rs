@@ -1,5 +1,7 @@
-//! Attributes: names and values come in, OpenTelemetry's key-value pairs go out. What is not known makes no attribute.
+//! Attributes: names and values come in, OpenTelemetry's key-value pairs go out. What is not known makes no attribute, and what
+//! a stranger wrote is escaped: whoever shows it may be a terminal.
 
+use crate::report::escape;
 use crate::report::model::Time;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
@@ -33,13 +35,13 @@ impl<T: IntoValue> IntoValue for Option<T> {
 
 impl IntoValue for &str {
     fn into_value(self) -> Option<Value> {
-        Some(Value::StringValue(self.to_owned()))
+        Some(Value::StringValue(escape(self).into_owned()))
     }
 }
 
 impl IntoValue for String {
     fn into_value(self) -> Option<Value> {
-        Some(Value::StringValue(self))
+        self.as_str().into_value()
     }
 }
 

@@ -4,7 +4,8 @@ use super::logs;
 use super::message::Message;
 use super::spans::spans;
 use crate::report::Format;
-use crate::report::model::{Capture, Connection, Group, Summary};
+use crate::report::model::{Capture, Connection, Group, Summary, Time};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message as _;
 use std::io::{self, Write};
 
@@ -19,6 +20,14 @@ impl Otlp {
     #[must_use]
     pub fn new(sensor: &str) -> Self {
         Self { sensor: sensor.to_owned() }
+    }
+
+    /// What several connections have in common, as it was known at a time.
+    ///
+    /// # Errors
+    /// If `out` takes no more.
+    pub fn group(&self, group: &Group, at: Time, out: &mut dyn Write) -> io::Result<()> {
+        write(vec![logs::group(group, at)], out)
     }
 }
 
@@ -35,7 +44,11 @@ impl Format for Otlp {
 
     fn finish(&mut self, capture: &Capture, _: &Summary, groups: &[Group], out: &mut dyn Write) -> io::Result<()> {
         let Some(ended) = capture.last.filter(|_| !groups.is_empty()) else { return Ok(()) };
-        let logs = groups.iter().map(|group| logs::group(group, ended)).collect();
-        out.write_all(&Message { spans: Vec::new(), logs }.encode_length_delimited_to_vec())
+        let logs: Vec<_> = groups.iter().map(|group| logs::group(group, ended)).collect();
+        write(logs, out)
     }
+}
+
+fn write(logs: Vec<LogRecord>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&Message { spans: Vec::new(), logs }.encode_length_delimited_to_vec())
 }

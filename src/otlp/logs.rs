@@ -27,8 +27,8 @@ pub(super) fn records(connection: &Connection, sensor: &str) -> Vec<LogRecord> {
     connection.findings.iter().map(record).collect()
 }
 
-/// A finding on several connections, or on the capture, which ended then.
-pub(super) fn group(group: &Group, ended: Time) -> LogRecord {
+/// A finding on several connections, or on the capture, as it was known then.
+pub(super) fn group(group: &Group, at: Time) -> LogRecord {
     let server = group.server.as_ref();
     let attributes = Attributes::default()
         .with("server.address", server.map(|server| server.name.as_deref().unwrap_or(&server.address)))
@@ -41,7 +41,7 @@ pub(super) fn group(group: &Group, ended: Time) -> LogRecord {
         .with("iotcap.finding.remedy", &group.remedy[..])
         .with("iotcap.finding.clients", &group.clients[..])
         .with("iotcap.finding.connections", &group.connections[..]);
-    record(ended, group.severity, &group.message, attributes)
+    record(at, group.severity, &group.message, attributes)
 }
 
 fn record(at: Time, severity: Severity, message: &str, attributes: Attributes) -> LogRecord {

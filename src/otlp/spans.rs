@@ -3,6 +3,7 @@
 //! else they begin with `iotcap.`.
 
 use super::attributes::{Attributes, nanos};
+use crate::report::escape;
 use crate::report::model::{
     Actor, Certificate, ClosedHow, Confidence, Connection, Event, Finding, Mqtt, Outcome, PerSide, Phase, PhaseName,
     PhaseOutcome, Rung, Time, TraceId, Vantage,
@@ -132,7 +133,9 @@ const fn kind(vantage: Vantage) -> SpanKind {
 /// What nobody can tell, and what only just worked, has no status.
 fn status(connection: &Connection) -> Status {
     match connection.outcome {
-        Outcome::Failed => Status { code: StatusCode::Error.into(), message: connection.headline.clone() },
+        Outcome::Failed => {
+            Status { code: StatusCode::Error.into(), message: escape(&connection.headline).into_owned() }
+        }
         Outcome::Ok => Status { code: StatusCode::Ok.into(), message: String::new() },
         Outcome::Degraded | Outcome::Open | Outcome::Inconclusive => Status::default(),
     }

@@ -71,11 +71,11 @@ impl Pack for f64 {
 
 impl Pack for bool {
     fn pack(&self, to: &mut Packer) {
-        to.byte(u8::from(*self));
+        to.bit(*self);
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
-        from.byte().map(|byte| byte != 0)
+        from.bit()
     }
 }
 
@@ -106,20 +106,20 @@ impl Pack for IpAddr {
     fn pack(&self, to: &mut Packer) {
         match self {
             Self::V4(address) => {
-                to.tag(4);
+                to.tag(0, 2);
                 address.octets().pack(to);
             }
             Self::V6(address) => {
-                to.tag(6);
+                to.tag(1, 2);
                 address.octets().pack(to);
             }
         }
     }
 
     fn unpack(from: &mut Unpacker<'_>) -> Option<Self> {
-        match from.tag()? {
-            4 => <[u8; 4]>::unpack(from).map(Self::from),
-            6 => <[u8; 16]>::unpack(from).map(Self::from),
+        match from.tag(2)? {
+            0 => <[u8; 4]>::unpack(from).map(Self::from),
+            1 => <[u8; 16]>::unpack(from).map(Self::from),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ mod batch;
 
 pub use batch::{Batch, Dealer};
 
-use crate::analyzer::{Analyzer, Config, News};
+use crate::analyzer::{Analyzer, Config, News, Order};
 use crate::connection::Record;
 use crate::flow::Share;
 use std::panic::resume_unwind;
@@ -25,6 +25,9 @@ use std::thread::{self, ScopedJoinHandle};
 
 /// Batches that wait for a thread, or results that wait for the others' at most.
 const WAITING: usize = 4;
+
+/// The most that is told of a batch in one piece: at its end a capture may have a million connections to tell.
+const PIECE: usize = 256;
 
 /// The most threads that have a use: beyond, the reader is what all wait for.
 pub const MAX_THREADS: usize = 64;
@@ -112,21 +115,58 @@ fn read(
     dealer
 }
 
-/// Gives what the analyzers told of each batch, in order.
-fn merge<T, E>(results: &[Receiver<Vec<News<T>>>], tell: &mut impl FnMut(News<T>) -> Result<(), E>) -> Result<(), E> {
-    let mut news = Vec::new();
-    loop {
-        let mut is_over = true;
-        for told in results.iter().filter_map(|result| result.recv().ok()) {
-            is_over = false;
-            news.extend(told);
+/// Gives what the analyzers told of each batch, in order; of one analyzer it is in order already. A piece of each is held, and no
+/// more, however much a batch (or the capture's end) has to tell.
+fn merge<T, E>(results: &[Receiver<Piece<T>>], tell: &mut impl FnMut(News<T>) -> Result<(), E>) -> Result<(), E> {
+    let mut tellings: Vec<_> = results.iter().map(Telling::new).collect();
+    // All are asked: what one has of this batch is not to be told with what another has of the next.
+    while tellings.iter_mut().map(Telling::next_piece).fold(false, |any, is_there| any | is_there) {
+        let earliest = |tellings: &mut [Telling<'_, T>]| {
+            let orders = tellings.iter_mut().enumerate().filter_map(|(index, telling)| Some((telling.order()?, index)));
+            orders.min().map(|(_, index)| index)
+        };
+        while let Some(news) = earliest(&mut tellings).and_then(|index| tellings.get_mut(index)?.news.next()) {
+            tell(news)?;
         }
-        // Of one analyzer they are in order, so that sorting is merging.
-        news.sort_by_key(|news| news.order);
-        news.drain(..).try_for_each(&mut *tell)?;
-        if is_over {
-            return Ok(());
+    }
+    Ok(())
+}
+
+/// A part of what an analyzer tells of a batch.
+struct Piece<T> {
+    news: Vec<News<T>>,
+    /// Whether it is the batch's last one.
+    is_last: bool,
+}
+
+/// What one analyzer tells of a batch.
+struct Telling<'r, T> {
+    from: &'r Receiver<Piece<T>>,
+    news: std::vec::IntoIter<News<T>>,
+    /// Whether more pieces come of this batch.
+    more: bool,
+}
+
+impl<'r, T> Telling<'r, T> {
+    fn new(from: &'r Receiver<Piece<T>>) -> Self {
+        Self { from, news: Vec::new().into_iter(), more: false }
+    }
+
+    /// Takes the next piece; says whether there is one.
+    fn next_piece(&mut self) -> bool {
+        let piece = self.from.recv().ok();
+        self.more = piece.as_ref().is_some_and(|piece| !piece.is_last);
+        let is_there = piece.is_some();
+        self.news = piece.map(|piece| piece.news).unwrap_or_default().into_iter();
+        is_there
+    }
+
+    /// The place of what it tells next of this batch.
+    fn order(&mut self) -> Option<Order> {
+        while self.news.as_slice().is_empty() && self.more {
+            self.next_piece();
         }
+        self.news.as_slice().first().map(|news| news.order)
     }
 }
 
@@ -135,7 +175,7 @@ struct Worker<'a, T, J> {
     analyzer: Analyzer,
     share: Share,
     judge: &'a J,
-    result_to: SyncSender<Vec<News<T>>>,
+    result_to: SyncSender<Piece<T>>,
     give_back: Sender<Batch>,
 }
 
@@ -161,8 +201,17 @@ impl<T, J: Fn(Box<Record>) -> T> Worker<'_, T, J> {
 
     /// Whether somebody still wants it.
     fn hand_over(&mut self) -> bool {
-        let news = std::iter::from_fn(|| self.analyzer.poll_news()).map(|news| news.map(self.judge)).collect();
-        self.result_to.send(news).is_ok()
+        loop {
+            let news = std::iter::from_fn(|| self.analyzer.poll_news()).take(PIECE);
+            let news: Vec<_> = news.map(|news| news.map(self.judge)).collect();
+            let is_last = news.len() < PIECE;
+            if self.result_to.send(Piece { news, is_last }).is_err() {
+                return false;
+            }
+            if is_last {
+                return true;
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 #[path = "../captures/mod.rs"]
 mod captures;
+mod job;
 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +115,17 @@ fn a_file_says_of_every_connection_what_the_report_says() {
             return;
         }
     }
+}
+
+/// A table is data: names of strangers stand in it as they stand in the report.
+#[test]
+fn what_strangers_wrote_is_in_a_file_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let [capture, file, report] = ["hostile.pcapng", "told.parquet", "told.json"].map(|name| folder.path().join(name));
+    std::fs::write(&capture, captures::hostile::capture()).unwrap();
+    let told = archived(&capture, &[&target(&file, false), "--events"]);
+    std::fs::write(&report, told.to_string()).unwrap();
+    let _skipped = read_by_python(&["mirror", &file.display().to_string(), &report.display().to_string()]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
     read.py duckdb TABLE             counts by outcome and by cause of all files of a table, as JSON
     read.py spark TABLE              the same by Spark
     read.py joined DATASET           findings whose connection is found by the key columns, and all findings
+    read.py same DATASET OTHER       fails where a table of one has a row that the other lacks; prints the rows of each table
 """
 
 import json
@@ -117,6 +118,18 @@ def joined(dataset):
     print(*(duckdb.execute(query).fetchone()[0] for query in (same, everything)))
 
 
+def same(dataset, other):
+    import duckdb
+
+    for table in ("connections", "findings", "events"):
+        tables = [files(f"{folder}/{table}") for folder in (dataset, other)]
+        both = [f"FROM read_parquet('{table}', hive_types_autocast = false)" for table in tables]
+        for one, two in (both, both[::-1]):
+            lacking = duckdb.execute(f"SELECT * {one} EXCEPT ALL SELECT * {two}").fetchall()
+            assert not lacking, f"{table}: {len(lacking)} rows differ, the first {lacking[0]}"
+        print(duckdb.execute(f"SELECT count(*) {both[0]}").fetchone()[0], end=" ")
+
+
 if __name__ == "__main__":
-    commands = {"columns": columns, "mirror": mirror, "duckdb": by_duckdb, "spark": by_spark, "joined": joined}
+    commands = {"columns": columns, "mirror": mirror, "duckdb": by_duckdb, "spark": by_spark, "joined": joined, "same": same}
     commands[sys.argv[1]](*sys.argv[2:])

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod hostile;
 pub(crate) mod rotated;
 
 use serde_json::Value;

@@ -2,11 +2,15 @@
 //! real Prometheus. Needs root and `ip`.
 #![cfg(all(feature = "live", target_os = "linux"))]
 
+#[allow(dead_code, reason = "shared with the tests of the HTML report")]
+#[path = "../html/browser.rs"]
+mod browser;
 #[path = "../captures/mod.rs"]
 mod captures;
 mod flood;
 #[path = "../live/net.rs"]
 mod net;
+mod page;
 #[path = "../live/peers.rs"]
 mod peers;
 mod service;

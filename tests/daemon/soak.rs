@@ -86,7 +86,8 @@ fn look_at(daemon: &Started<'_>, look: u32) -> f64 {
     memory
 }
 
-fn write_load(path: &Path, copies: u32) {
+/// Connections of all kinds, as many of each.
+pub(crate) fn write_load(path: &Path, copies: u32) {
     let recordings = KINDS.map(|kind| lab::run(&lab::find(kind).unwrap().scenario().unwrap()).unwrap());
     lab::multiply(&recordings, copies, 1, BufWriter::new(File::create(path).unwrap())).unwrap();
 }

@@ -30,6 +30,8 @@ pub(crate) enum Flood {
     TinyRecords,
     /// One connection that announces a handshake message of 16 MB, and sends it.
     LongMessage,
+    /// One connection whose server sends a chain of so many certificates, each another one.
+    Chain,
     /// One connection of which every second segment is missing.
     OutOfOrder,
 }
@@ -101,6 +103,12 @@ impl Flood {
                     sent.clear();
                 }
             }
+            Self::Chain => {
+                let mut client = wire.client([10, 0, 0, 1], 40_000).syn().syn_ack().ack();
+                for piece in chain(count).chunks(1_400) {
+                    client = client.answered(piece.len(), piece);
+                }
+            }
             Self::OutOfOrder => {
                 let mut client = wire.client([10, 0, 0, 1], 40_000).syn().syn_ack().ack();
                 for _ in 0..count {
@@ -110,6 +118,31 @@ impl Flood {
             }
         }
     }
+}
+
+/// The records of a ServerHello of TLS 1.2, and of a Certificate with so many certificates (RFC 5246, 7.4.1.3 and 7.4.2).
+fn chain(count: u64) -> Vec<u8> {
+    let message = |kind: u8, body: &[u8]| [&[kind][..], &length(body), body].concat();
+    let hello = message(2, &[&[3, 3][..], &[8; 32], &[0, 0xc0, 0x2f, 0]].concat());
+    let mut certificate =
+        rcgen::generate_simple_self_signed(["flood.example".to_owned()]).expect("one").cert.der().to_vec();
+    let mut list = Vec::new();
+    for number in 0..count {
+        // The end of its signature makes it another one.
+        let end = certificate.len() - 4;
+        certificate[end..].copy_from_slice(&u32::try_from(number).expect("few").to_be_bytes());
+        list.extend([&length(&certificate)[..], &certificate].concat());
+    }
+    let chain = message(11, &[&length(&list)[..], &list].concat());
+    let records = [hello, chain].concat();
+    let record = |piece: &[u8]| [&[22, 3, 3][..], &length(piece)[1..], piece].concat();
+    records.chunks(16_384).flat_map(record).collect()
+}
+
+/// The length of something in three bytes.
+fn length(of: &[u8]) -> [u8; 3] {
+    let [_, bytes @ ..] = u32::try_from(of.len()).expect("less than 16 MB").to_be_bytes();
+    bytes
 }
 
 /// Calls with one client after the other: another port, then another address.

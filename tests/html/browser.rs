@@ -62,8 +62,13 @@ impl Browser {
     /// Opens a file, at a place in it.
     pub(crate) fn open(&self, file: &Path, fragment: &str) {
         // Another document first: a new fragment alone would not load anything.
-        self.command("url", &json!({"url": "about:blank"}));
-        self.command("url", &json!({"url": format!("file://{}{fragment}", file.display())}));
+        self.visit("about:blank");
+        self.visit(&format!("file://{}{fragment}", file.display()));
+    }
+
+    /// Opens an address.
+    pub(crate) fn visit(&self, url: &str) {
+        self.command("url", &json!({"url": url}));
     }
 
     /// What a script's function body returns.

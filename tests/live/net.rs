@@ -2,8 +2,9 @@
 
 #![allow(dead_code, reason = "shared by several test binaries")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -49,6 +50,26 @@ impl Net {
             ip(&["-n", namespace, "link", "set", "lo", "up"]);
         }
         net
+    }
+
+    /// Where `ip` keeps the client's namespace.
+    pub(crate) fn client_namespace(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.client)
+    }
+
+    /// And the server's.
+    pub(crate) fn server_namespace(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.server)
+    }
+
+    /// Does something in a thread that is in the client's namespace, with all that it starts.
+    pub(crate) fn be_client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(self.client_namespace()).expect("the namespace");
+        let inside = || {
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("root");
+            work()
+        };
+        thread::scope(|scope| scope.spawn(inside).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Changes something in the client's namespace.

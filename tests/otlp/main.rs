@@ -3,10 +3,20 @@
 
 #[path = "../captures/mod.rs"]
 mod captures;
+#[cfg(all(feature = "live", target_os = "linux"))]
+mod daemon;
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[path = "../live/net.rs"]
+mod net;
 mod receiver;
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[allow(dead_code, reason = "the daemon's own tests use all of it")]
+#[path = "../daemon/started.rs"]
+mod started;
 
 use axum::http::StatusCode;
-use captures::{fixtures, have, report, tshark};
+use captures::{fixtures, have, hostile, report, tshark};
+use iotcap::pki::Pki;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -279,6 +289,72 @@ fn a_collector_that_is_not_there_costs_a_sentence() {
     assert_eq!(said.lines().count(), 1, "{said}");
 }
 
+/// With the certificate of an authority of one's own, which the variable of the specification names.
+#[test]
+fn a_collector_behind_https_gets_all_from_whoever_trusts_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pki = Pki::load_or_create(folder.path(), &[]).expect("certificates");
+    let receiver = Receiver::start_secured(&pki.server(), &[]);
+    let trusting = |authority: PathBuf| {
+        let mut command = sending(&receiver.url());
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", authority);
+        command
+    };
+    let output = run(&mut trusting(pki.foreign_ca_certificate().expect("an authority")));
+    let said = said(&output);
+    assert!(said.contains("did not reach") && said.contains("certificate"), "{said}");
+    assert!(receiver.received().headers.is_empty(), "nothing is sent to a stranger, not even a header");
+    let output = run(&mut trusting(pki.ca_certificate()));
+    assert_eq!(self::said(&output), "");
+    let received = receiver.received();
+    assert_eq!(received.roots().len(), 30);
+    assert!(received.records().len() >= 6);
+    let host = format!("127.0.0.1:{}", receiver.port);
+    assert!(received.headers.iter().all(|headers| headers["host"] == *host));
+}
+
+/// Backends show what they are sent in browsers and on terminals.
+#[test]
+fn what_strangers_wrote_is_sent_harmlessly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("hostile.pcapng");
+    std::fs::write(&capture, hostile::capture()).expect("a file");
+    let receiver = Receiver::start(&[]);
+    run(clean().args(["--otlp", &receiver.url(), "-q", "-p", "8883", "-p", "1883"]).arg(&capture));
+    let received = receiver.received();
+    let (mut told, mut escaped) = (0, 0);
+    let mut said = |key: &str, text: &str| {
+        told += 1;
+        escaped += usize::from(text.contains("\\u{202e}gpj.exe"));
+        assert!(!text.chars().any(hostile::is_harmful), "{key}: {text:?}");
+    };
+    let spans = received.spans();
+    let records = received.records();
+    let attributes =
+        spans.iter().flat_map(|span| span.attributes.iter().chain(span.events.iter().flat_map(|e| &e.attributes)));
+    for attribute in attributes.chain(records.iter().flat_map(|record| &record.attributes)) {
+        texts(attribute.value.as_ref().and_then(|value| value.value.as_ref()))
+            .for_each(|text| said(&attribute.key, text));
+    }
+    for record in &records {
+        texts(record.body.as_ref().and_then(|body| body.value.as_ref())).for_each(|text| said("body", text));
+    }
+    for span in &spans {
+        said("name", &span.name);
+        span.status.iter().for_each(|status| said("status", &status.message));
+    }
+    assert!(told > 1_000 && escaped > 10, "{told} texts, {escaped} of what a stranger wrote");
+}
+
+/// The texts of a value: it is one, or a list of them.
+fn texts(value: Option<&Any>) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Some(Any::StringValue(text)) => Box::new(std::iter::once(text.as_str())),
+        Some(Any::ArrayValue(list)) => Box::new(list.values.iter().flat_map(|value| texts(value.value.as_ref()))),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
 #[test]
 fn tokens_are_sent_and_never_told() {
     let receiver =
@@ -314,16 +390,22 @@ fn pseudonyms_are_sent_in_place_of_names() {
     assert!(!told.contains("host.name"));
 }
 
-/// Root is given up and the process sealed by then: it may connect to the collector's port and to nothing else.
+/// Whether this test may capture, and has who connects.
 #[cfg(all(feature = "live", target_os = "linux"))]
-#[test]
-fn a_live_capture_sends_when_its_rights_are_gone() {
+fn can_capture() -> bool {
     let root = nix::unistd::Uid::effective().is_root();
     if !root {
         assert!(std::env::var_os("CI").is_none(), "the tests of live capture need root");
         println!("skipped: live capture needs root");
     }
-    if !root || !have("bash") {
+    root && have("bash")
+}
+
+/// Root is given up and the process sealed by then: it may connect to the collector's port and to nothing else.
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[test]
+fn a_live_capture_sends_when_its_rights_are_gone() {
+    if !can_capture() {
         return;
     }
     let receiver = Receiver::start(&[]);
@@ -339,6 +421,46 @@ fn a_live_capture_sends_when_its_rights_are_gone() {
     assert_eq!(received.roots().len(), 1, "{said}");
     let status = received.roots()[0].status.as_ref().expect("a status");
     assert_eq!(status.code(), SpanStatus::Error, "nobody listens there");
+}
+
+/// Sealed like that, the daemon sends what connections have in common, and writes its evidence.
+#[cfg(all(feature = "live", target_os = "linux"))]
+#[test]
+fn the_daemon_sends_what_connections_have_in_common() {
+    use std::os::unix::fs::PermissionsExt;
+    const ATTEMPTS: usize = 12;
+    if !can_capture() {
+        return;
+    }
+    let (receiver, folder) = (Receiver::start(&[]), tempfile::tempdir().expect("a folder"));
+    // Another user reads and writes there.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mine");
+    let (config, evidence) = (folder.path().join("iotcap.toml"), folder.path().join("evidence"));
+    let port = Receiver::start(&[]).port;
+    let lines = format!(
+        "[daemon]\ninterfaces = [\"lo\"]\nports = [{port}]\n[daemon.http]\nlisten = \"\"\n\
+         [daemon.evidence]\nfolder = {evidence:?}\n[daemon.otlp]\nurl = \"{}\"\n",
+        receiver.url()
+    );
+    std::fs::write(&config, lines).expect("a file");
+    let mut daemon = clean().args(["daemon", "--config"]).arg(&config).stderr(Stdio::piped()).spawn().expect("iotcap");
+    let mut log = BufReader::new(daemon.stderr.take().expect("its log")).lines().map(|line| line.expect("a line"));
+    assert!(log.any(|line| line.contains("capturing")));
+    let connect = format!("for i in {{1..{ATTEMPTS}}}; do (exec 3<>/dev/tcp/127.0.0.1/{port}); done");
+    Command::new("bash").args(["-c", &connect]).stderr(Stdio::null()).status().expect("bash");
+    assert_eq!(log.by_ref().filter(|line| line.contains("outcome=\"failed\"")).take(ATTEMPTS).count(), ATTEMPTS);
+    let id = nix::unistd::Pid::from_raw(i32::try_from(daemon.id()).expect("an id"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+    let said: Vec<String> = log.collect();
+    assert!(daemon.wait().expect("it ends").success(), "{said:#?}");
+
+    let received = receiver.received();
+    assert_eq!(received.roots().len(), ATTEMPTS, "{said:#?}");
+    let shared: Vec<_> = received.records().into_iter().filter(|record| record.trace_id.is_empty()).collect();
+    let id = |record: &&LogRecord| text(&record.attributes, "iotcap.finding.id");
+    assert!(shared.iter().any(|record| id(record).as_deref() == Some("reconnect-storm")), "{shared:#?} {said:#?}");
+    let files = std::fs::read_dir(evidence).expect("a folder").count();
+    assert_eq!(files, ATTEMPTS, "{said:#?}");
 }
 
 #[test]

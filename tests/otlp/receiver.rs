@@ -1,5 +1,6 @@
 //! An OpenTelemetry receiver: what a collector does with OTLP over HTTP, as far as the specification of the protocol has it. It
-//! is another HTTP server than iotcap's client was made with, and decodes by the messages that the project publishes.
+//! is another HTTP server than iotcap's client was made with, and decodes by the messages that the project publishes. With a
+//! certificate it speaks https.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,16 +8,23 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::Listener;
 use flate2::read::GzDecoder;
+use iotcap::pki::CertifiedFiles;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message;
-use std::io::Read;
-use std::net::SocketAddr;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
 /// What was received.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +69,7 @@ impl Shared {
 /// A receiver on loopback, until it is dropped.
 pub(crate) struct Receiver {
     pub(crate) port: u16,
+    scheme: &'static str,
     shared: Shared,
     thread: Option<JoinHandle<()>>,
 }
@@ -73,7 +82,18 @@ impl Receiver {
 
     /// On this port.
     pub(crate) fn start_on(port: u16, answers: &[Answer]) -> Self {
-        let socket = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).expect("a free port");
+        Self::start_at(listening(port), answers, None)
+    }
+
+    /// On any port, with a certificate.
+    pub(crate) fn start_secured(server: &CertifiedFiles, answers: &[Answer]) -> Self {
+        Self::start_at(listening(0), answers, Some(server))
+    }
+
+    /// On a socket that listens, with a certificate or without.
+    pub(crate) fn start_at(socket: TcpListener, answers: &[Answer], server: Option<&CertifiedFiles>) -> Self {
+        let tls = server.map(acceptor);
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let port = socket.local_addr().expect("an address").port();
         socket.set_nonblocking(true).expect("a socket");
         let answers = answers.iter().rev().copied().collect();
@@ -86,17 +106,17 @@ impl Receiver {
                 let gone = Arc::clone(&state.gone);
                 let router = Router::new().route("/v1/traces", post(traces)).route("/v1/logs", post(logs));
                 let router = router.with_state(state);
-                let socket = tokio::net::TcpListener::from_std(socket).expect("a socket");
-                let serving = axum::serve(socket, router).with_graceful_shutdown(async move { gone.notified().await });
+                let door = Door { socket: tokio::net::TcpListener::from_std(socket).expect("a socket"), tls };
+                let serving = axum::serve(door, router).with_graceful_shutdown(async move { gone.notified().await });
                 serving.await.expect("it serves");
             });
         });
-        Self { port, shared, thread: Some(thread) }
+        Self { port, scheme, shared, thread: Some(thread) }
     }
 
     /// Where it is.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// Waits until it is gone by itself.
@@ -117,6 +137,55 @@ impl Drop for Receiver {
         if let Some(thread) = self.thread.take() {
             thread.join().expect("it ends");
         }
+    }
+}
+
+/// A socket on loopback, of the network that the calling thread is in.
+pub(crate) fn listening(port: u16) -> TcpListener {
+    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).expect("a free port")
+}
+
+fn acceptor(server: &CertifiedFiles) -> TlsAcceptor {
+    let chain =
+        CertificateDer::pem_file_iter(&server.certificate).expect("a chain").map(|read| read.expect("one of it"));
+    let key = PrivateKeyDer::from_pem_file(&server.key).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let config =
+        config.with_no_client_auth().with_single_cert(chain.collect(), key).expect("a certificate and its key");
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Where clients come in.
+struct Door {
+    socket: tokio::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Listener for Door {
+    type Io = Box<dyn Stream>;
+    type Addr = SocketAddr;
+
+    /// Whoever does not trust the certificate is gone before a request.
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, from) = Listener::accept(&mut self.socket).await;
+            match &self.tls {
+                None => return (Box::new(stream), from),
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        return (Box::new(stream), from);
+                    }
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.socket.local_addr()
     }
 }
 

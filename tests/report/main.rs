@@ -5,7 +5,7 @@ mod captures;
 mod for_ci;
 mod samples;
 
-use iotcap::report::model::{Capture, Connection, Group, Outcome, PhaseName, Report, Summary};
+use iotcap::report::model::{Capture, CaptureKind, Connection, Group, Outcome, PhaseName, Report, Summary};
 use iotcap::report::{Format, Glyphs, Html, Json, JsonLines, Pace, Text, TextOptions, schema, teach};
 use serde_json::Value;
 use std::path::Path;
@@ -240,6 +240,14 @@ mod in_text {
         let groups = [samples::takeover()];
         let told = render_whole(&mut Text::new(DEFAULT), &samples::damaged_capture(), &connections, &groups);
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn on_any_it_is_not_exact_what_was_dropped() {
+        let (kind, source) = (CaptureKind::Live, "any lo".to_owned());
+        let capture = Capture { kind, source, ..samples::damaged_capture() };
+        let told = render_whole(&mut Text::new(DEFAULT), &capture, &[], &[]);
+        assert!(told.contains("about 312 frames by the kernel"), "{told}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use crate::daemon::recent::{Page, Query};
+use crate::report::json::to_text;
 use crate::report::model::{Outcome, SchemaId};
 use crate::time::Timestamp;
 use axum::extract::{self, Path, State};
@@ -52,7 +53,7 @@ pub(super) async fn connection(State(shared): State<Shared>, Path(id): Path<Stri
 
 /// The findings that span connections, the one that grew last first.
 pub(super) async fn groups(State(shared): State<Shared>) -> Response {
-    let told = serde_json::to_string(&shared.gathered.lock().unwrap_or_else(PoisonError::into_inner).all());
+    let told = to_text(&shared.gathered.lock().unwrap_or_else(PoisonError::into_inner).all());
     match told {
         Ok(groups) => json(format!("{{\"schema\":\"{}\",\"groups\":{groups}}}", SchemaId::V1.name())),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use crate::daemon::metrics::Metrics;
+use crate::report::json;
 use crate::report::model::Connection;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -55,7 +56,7 @@ impl Events {
     }
 
     fn send(&self, name: &'static str, what: &impl Serialize) {
-        if let Ok(json) = serde_json::to_string(what) {
+        if let Ok(json) = json::to_text(what) {
             // The last listener may have left just now.
             drop(self.0.send((name, json.into())));
         }

@@ -1,6 +1,7 @@
 //! `json` and `jsonl`: for programs. One document, or a pair a line and then a line with the rest.
 
 use crate::diff::{Brief, Diff, Side};
+use crate::report::json::write_value;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -38,6 +39,6 @@ struct Rest<'a> {
 }
 
 fn line<T: Serialize>(value: &T, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    write_value(value, out)?;
     writeln!(out)
 }

@@ -6,36 +6,48 @@ use super::{Output, Reading, Record};
 use crate::evidence::Confidence::{Likely, Possible};
 use crate::mqtt::Sink;
 use crate::net::Side;
-use crate::stream::Moment;
+use crate::stream::{End, Moment};
 use std::time::Duration;
 
-/// What breaks a silence like this is a ping rather than a farewell.
+/// What breaks a silence like this, and is answered by a reset, is a ping rather than a farewell.
 const LONG_SILENCE: Duration = Duration::from_secs(3);
+
+/// close_notify and the FIN behind it are sent as one.
+const ONE_ACT: Duration = Duration::from_millis(5);
 
 impl Exchange {
     /// A side closes (none: the capture ends).
     pub(super) fn close(
         &mut self,
-        side: Option<Side>,
+        end: Option<(Side, End)>,
         at: Moment,
         alerts_visible: bool,
         out: &mut Output<'_, impl Sink>,
     ) {
+        let side = end.map(|(side, _)| side);
         self.server_closed |= side == Some(Side::Server);
         self.settle_push(side == Some(Side::Server), out);
         self.explain_rest(out);
-        self.close_pair(side, at, alerts_visible, out);
+        self.close_pair(end, at, alerts_visible, out);
         let is_left = !self.twos.is_empty();
-        self.close_twos(side, at, alerts_visible, out);
+        self.close_twos(end, at, alerts_visible, out);
         self.close_held(side == Some(Side::Client) && is_left, at, out);
     }
 
     /// A record of two bytes that was answered by two: a ping, unless both were farewells.
-    fn close_pair(&mut self, side: Option<Side>, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
+    fn close_pair(
+        &mut self,
+        end: Option<(Side, End)>,
+        at: Moment,
+        alerts_visible: bool,
+        out: &mut Output<'_, impl Sink>,
+    ) {
         let Some((asked, answer)) = self.pair.take() else { return };
         let is_ping = alerts_visible || at.at.since(answer.at.at) >= PROMPT && self.twos.is_empty();
-        // A ping breaks a silence (MQTT 5.0, 3.1.2.10); in the middle of talk that ends with it, this is a farewell.
-        let is_farewell = side.is_some() && asked.silence < PROMPT;
+        // A ping breaks a silence (MQTT 5.0, 3.1.2.10); in the middle of talk that ends with it, this is a farewell. So it is
+        // where the server's answer and its FIN are one act: that answer is close_notify.
+        let is_one_act = end == Some((Side::Server, End::Fin)) && at.at.since(answer.at.at) < ONE_ACT;
+        let is_farewell = end.is_some() && asked.silence < PROMPT || is_one_act;
         if is_ping {
             out.tell_ping(asked.record, Some(answer), Likely, "");
         } else if is_farewell {
@@ -46,7 +58,14 @@ impl Exchange {
     }
 
     /// The client's last records of two bytes.
-    fn close_twos(&mut self, side: Option<Side>, at: Moment, alerts_visible: bool, out: &mut Output<'_, impl Sink>) {
+    fn close_twos(
+        &mut self,
+        end: Option<(Side, End)>,
+        at: Moment,
+        alerts_visible: bool,
+        out: &mut Output<'_, impl Sink>,
+    ) {
+        let side = end.map(|(side, _)| side);
         let mut twos = std::mem::take(&mut self.twos);
         let Some(last) = twos.pop() else { return };
         if !alerts_visible && out.facts.disconnect.client.is_some() {
@@ -67,7 +86,7 @@ impl Exchange {
             out.tell_disconnect(first.record, if is_sure { Likely } else { Possible }, "");
         } else if last.is_ping || (!was_prompt && is_exact && is_in_step(last.record, out)) {
             out.tell_ping(last.record, None, if is_exact { Likely } else { Possible }, "");
-        } else if !was_prompt || side == Some(Side::Server) && last.silence >= LONG_SILENCE {
+        } else if !was_prompt || end == Some((Side::Server, End::Reset)) && last.silence >= LONG_SILENCE {
             out.tell_ping(last.record, None, Possible, "DISCONNECT");
         } else if side.is_none() {
             out.tell_ping(last.record, None, Possible, "DISCONNECT, or close_notify");

@@ -24,7 +24,7 @@ use crate::evidence::Confidence::{self, Likely, Possible};
 use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::pack::packed;
-use crate::stream::Moment;
+use crate::stream::{End, Moment};
 use exchange::Exchange;
 
 /// How many bytes of plaintext an encrypted record holds: exactly so many with AEAD suites, else a range.
@@ -161,9 +161,9 @@ impl Inferrer {
     }
 
     /// A side ends: what its last records were can be told now.
-    pub(super) fn handle_close(&mut self, side: Side, at: Moment, facts: &mut Facts, sink: &mut impl Sink) {
+    pub(super) fn handle_close(&mut self, side: Side, at: Moment, how: End, facts: &mut Facts, sink: &mut impl Sink) {
         let mut out = Output { facts, sink, is_certain: !self.has_gap };
-        self.exchange.close(Some(side), at, self.alerts_visible, &mut out);
+        self.exchange.close(Some((side, how)), at, self.alerts_visible, &mut out);
     }
 
     /// Nothing more will come.

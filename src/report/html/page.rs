@@ -3,6 +3,7 @@
 use super::across;
 use super::assets::{SCRIPT, START, STYLE, policy};
 use crate::diagnosis::rules;
+use crate::report::losses::losses;
 use crate::report::model::{Capture, CaptureKind, Connection, Damage, Expectation, Group, Outcome, Summary};
 use crate::report::{escape, phrases, units};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -140,11 +141,10 @@ fn facts(capture: &Capture) -> Markup {
 
 /// What the capture lacks: it limits what can be said.
 fn warnings(capture: &Capture) -> Markup {
-    let dropped = [("the kernel", capture.dropped.kernel), ("the interface", capture.dropped.interface)];
     html! {
         ul.warnings {
-            @for (who, frames) in dropped.into_iter().filter_map(|(who, frames)| Some((who, frames.filter(|n| *n > 0)?))) {
-                li { (units::counted(frames, "frame")) " dropped by " (who) }
+            @for (frames, who) in losses(capture) {
+                li { (frames) " dropped by " (who) }
             }
             @if let Some(damage) = &capture.damaged { li { "Damaged: " (escape(&damage_sentence(damage))) } }
             @if !capture.skipped.is_empty() { li.dim { "Not looked at: " (counts(&capture.skipped)) } }

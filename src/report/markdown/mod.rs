@@ -6,6 +6,7 @@
 pub(crate) mod mark;
 
 use super::format::Format;
+use super::losses::losses;
 use super::model::{Capture, Connection, Expectation, Finding, Glance, Group, Outcome, Severity, Summary};
 use super::worst::Worst;
 use super::{phrases, units};
@@ -102,9 +103,7 @@ fn about(capture: &Capture) -> String {
     if let (Some(first), Some(last)) = (capture.first, capture.last) {
         facts.push(format!("{} {} UTC, {}", first.date(), first.of_day(), units::human(last.since(first))));
     }
-    if let Some(dropped) = capture.dropped.kernel.filter(|dropped| *dropped > 0) {
-        facts.push(format!("**{} dropped by the kernel**", units::counted(dropped, "frame")));
-    }
+    facts.extend(losses(capture).map(|(frames, who)| format!("**{frames} dropped by {who}**")));
     if let Some(damage) = &capture.damaged {
         facts.push(format!("**damaged**: {}", prose(&damage.what)));
     }

@@ -151,7 +151,28 @@ impl From<Timestamp> for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}T{}.{:09}Z", self.date(), self.of_day(), self.0.nanosecond())
+        let Ok(year @ 0..=9999) = u32::try_from(self.0.year()) else {
+            return write!(f, "{}T{}.{:09}Z", self.date(), self.of_day(), self.0.nanosecond());
+        };
+        // Reports hold some forty instants a connection: their digits are written in place.
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let (hour, minute, second, nanos) = self.0.time().as_hms_nano();
+        set_digits(&mut text[..4], year);
+        set_digits(&mut text[5..7], u8::from(self.0.month()).into());
+        set_digits(&mut text[8..10], self.0.day().into());
+        set_digits(&mut text[11..13], hour.into());
+        set_digits(&mut text[14..16], minute.into());
+        set_digits(&mut text[17..19], second.into());
+        set_digits(&mut text[20..29], nanos);
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Writes a number into its place, with zeros in front.
+fn set_digits(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 
@@ -345,6 +366,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<Time>(&json(&time)).unwrap(), time);
         assert_eq!(time.unix_nanos(), 1_795_377_900_000_000_001);
         assert_eq!(Time::from(Timestamp::from_nanos(-1)).to_string(), "1969-12-31T23:59:59.999999999Z");
+        // The first year of our era, and those that RFC 3339 cannot write.
+        assert_eq!(Time::from_secs(-62_135_596_800).to_string(), "0001-01-01T00:00:00.000000000Z");
+        assert_eq!(Time::from_secs(i64::MIN).date(), "-9999-01-01");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::layout::{Line, Page};
 use super::style::{BOLD, DIM, PLAIN, of_outcome, of_severity};
+use crate::report::losses::losses;
 use crate::report::model::{Capture, CaptureKind, Connection, Damage, Millis, Outcome, Severity, Summary, Timings};
 use crate::report::units;
 use std::collections::BTreeMap;
@@ -71,11 +72,9 @@ fn counts(label: &str, counts: &BTreeMap<String, u64>, page: &mut Page<'_>) -> i
 }
 
 fn dropped(capture: &Capture, page: &mut Page<'_>) -> io::Result<()> {
-    let by = [("the kernel", capture.dropped.kernel), ("the interface", capture.dropped.interface)];
-    for (who, count) in by {
-        let Some(count) = count.filter(|count| *count > 0) else { continue };
+    for (frames, who) in losses(capture) {
         let lead = Line::new().fill(INDENT).put(of_severity(Severity::Warning), "dropped");
-        page.hanging(lead, LABELS, &Line::new().text(format!("{} by {who}", units::counted(count, "frame"))))?;
+        page.hanging(lead, LABELS, &Line::new().text(format!("{frames} by {who}")))?;
     }
     Ok(())
 }
