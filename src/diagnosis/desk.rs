@@ -193,14 +193,14 @@ mod tests {
 
     /// A client that a server accepted, so many seconds into the capture.
     fn arrival(server: u16, second: u32) -> Arrival {
-        let at = |frame| Moment::new(Timestamp::from_secs(second.into()), FrameId::new(0, frame));
+        let at = Moment::new(Timestamp::from_secs(second.into()), FrameId::new(0, second.into()));
         let endpoint = |octet, port| Endpoint::new([192, 0, 2, octet].into(), port);
         Arrival {
             endpoints: PerSide { client: endpoint(1, 40_000), server: endpoint(2, server) },
             ordinal: second.into(),
-            first: at(second),
-            connect_at: at(second),
-            connack_at: at(second),
+            first: at,
+            connect_at: at,
+            connack_at: at,
             length: None,
             client_id: None,
         }
