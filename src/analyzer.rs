@@ -295,8 +295,13 @@ impl Analyzer {
     }
 
     /// Analyses the frames of one connection by themselves, with the names and secrets that are known here: how it would look
-    /// if the capture ended with them. Nothing changes here but which secrets have been used.
-    pub fn aside<'f>(&mut self, config: Config, frames: impl IntoIterator<Item = Frame<'f>>) -> Option<Record> {
+    /// if nothing more came, of which there was nothing until a time. Nothing changes here but which secrets have been used.
+    pub fn aside<'f>(
+        &mut self,
+        config: Config,
+        frames: impl IntoIterator<Item = Frame<'f>>,
+        until: Timestamp,
+    ) -> Option<Record> {
         let mut aside = Self::new(config);
         let ours = &mut self.core.context;
         aside.core.context.lend(ours);
@@ -305,7 +310,9 @@ impl Analyzer {
         }
         aside.finish();
         aside.core.context.lend(ours);
-        std::iter::from_fn(|| aside.poll()).last()
+        let record = std::iter::from_fn(|| aside.poll()).last()?;
+        let ending = if record.ending == Ending::CaptureEnded { Ending::Idle } else { record.ending };
+        Some(Record { ending, until: until.max(record.until), ..record })
     }
 
     /// Connections that are being watched.
@@ -464,7 +471,7 @@ impl Core {
 
     fn tell(&mut self, Left { connection, ending, at }: Left, by: Known, number: u64) {
         debug_assert!(ending != Ending::Closed || connection.is_closed());
-        let record = Box::new(connection.finish(ending, &mut self.context));
+        let record = Box::new(connection.finish(ending, at, &mut self.context));
         self.finished.push_back((Order { at, by, number }, record));
     }
 }

@@ -5,6 +5,7 @@ mod captures;
 use captures::{fixtures, have, iotcap, report};
 use serde_json::Value;
 use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
 
 fn capture(name: &str) -> PathBuf {
     fixtures().join(name).join("capture.pcapng")
@@ -163,6 +164,33 @@ fn the_demo_needs_no_rights_on_the_virtual_wire() {
     assert_eq!(report["summary"]["connections"], 8);
     assert_eq!(report["summary"]["ok"], 2);
     assert_eq!(report["summary"]["failed"], 6);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (_, reports) = said.split_once("reports in ").expect("where they are");
+    assert!(reports.contains("report.html"), "{reports}");
+    assert!(std::fs::read_to_string(folder.path().join("report.html")).unwrap().ends_with("</html>\n"));
+}
+
+/// On a terminal of 80 columns, as util-linux's `script` makes one.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_line_is_wider_than_the_terminal_that_it_is_read_on() {
+    if !have("script") {
+        return;
+    }
+    let [a, b] = ["paho-tls12", "client-cert-foreign-tls12"].map(|name| capture(name).display().to_string());
+    let program = env!("CARGO_BIN_EXE_iotcap");
+    for command in [format!("{program} -v {a} {b}"), format!("{program} diff {a} {b}")] {
+        for reader in ["", " | cat"] {
+            let on_terminal = format!("stty cols 80 rows 24; {command}{reader}");
+            let mut script = std::process::Command::new("script");
+            let output = script.args(["-qec", &on_terminal, "/dev/null"]).env("NO_COLOR", "1").output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            // What has to be copied in one piece, a display filter, is never wrapped.
+            let wrapped = text.lines().map(str::trim_end).filter(|line| !line.contains("ip.addr=="));
+            let widest = wrapped.max_by_key(|line| line.width()).expect("lines");
+            assert!((61..=80).contains(&widest.width()), "{on_terminal}: {widest}");
+        }
+    }
 }
 
 #[test]

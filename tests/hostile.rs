@@ -163,7 +163,9 @@ fn comments_in_a_recording_are_harmless() {
     if captures::have("tshark") {
         let comments: Vec<_> = captures::tshark(&to, &[], "frame.comment", &["frame.comment"]).concat();
         assert!(comments.len() > HOSTILE.len(), "{} comments", comments.len());
-        comments.iter().for_each(|comment| assert_harmless("a comment", comment));
+        for comment in &comments {
+            assert_harmless("a comment", comment);
+        }
     }
     // tshark escapes what it prints: the bytes of the file are what others show. Names of interfaces are the capture's own.
     let (told, was) = (std::fs::read(&to).unwrap(), std::fs::read(&from).unwrap());
@@ -224,7 +226,9 @@ fn whatever_the_daemon_says_of_strangers_is_harmless() {
         assert_harmless("metrics", &metrics);
         let evidence = daemon.evidence();
         assert!(!evidence.is_empty());
-        evidence.iter().for_each(|file| assert_harmless("evidence", file.to_str().expect("UTF-8")));
+        for file in &evidence {
+            assert_harmless("evidence", file.to_str().expect("UTF-8"));
+        }
         let (status, _, said) = daemon.end(nix::sys::signal::Signal::SIGTERM);
         assert!(status.success() && said.lines().count() > count, "{said}");
         assert_harmless(log, &said);

@@ -3,14 +3,14 @@
 #[cfg(feature = "parquet")]
 use super::archives::archive;
 use super::collector::{self, collector};
-use crate::cli::{AnalyzeArgs, Colour, FailOn, FileFormat, FormatName, OutputArgs};
+use crate::cli::{AnalyzeArgs, Colour, FailOn, FileFormat, FormatName, OutputArgs, columns_of_standard_output};
 use crate::report::{
     Degraded, Format, Github, Glyphs, Html, Json, JsonLines, Junit, Markdown, Pace, Text, TextOptions,
 };
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, Result};
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Seek, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// What is written at once, in bytes.
@@ -114,11 +114,8 @@ struct Look {
 impl Look {
     const OF_FILES: Self = Self { width: None, colour: false };
 
-    /// Forced colour means a pager, which shows it on the terminal that is there.
     fn of_standard_output(colour: Colour) -> Self {
-        let stdout = io::stdout();
-        let colour = colour.choice(&stdout) != ColorChoice::Never;
-        Self { width: (colour || stdout.is_terminal()).then(terminal_width), colour }
+        Self { width: columns_of_standard_output(), colour: colour.choice(&io::stdout()) != ColorChoice::Never }
     }
 }
 
@@ -145,12 +142,6 @@ fn format(name: FormatName, arguments: &OutputArgs, look: Look, pace: Pace) -> B
             pace,
         })),
     }
-}
-
-/// Columns of the terminal; very wide ones are not used to their end, since long lines read badly.
-fn terminal_width() -> usize {
-    const WIDEST: usize = 140;
-    terminal_size::terminal_size().map_or(TextOptions::default().width, |(width, _)| usize::from(width.0).min(WIDEST))
 }
 
 /// What is written before its time, kept until it is flushed: memory first, then a temporary file. A capture may have to be

@@ -5,12 +5,14 @@ mod live;
 mod output;
 mod selection;
 mod share;
+mod terminal;
 
 pub use from_file::Refused;
 pub use live::{LiveArgs, UntilArgs};
 pub use output::{Colour, FailOn, FileFormat, FormatName, OutputArgs, PhaseBudget, ReportTarget};
 pub use selection::SelectionArgs;
 pub use share::ShareArgs;
+pub(crate) use terminal::columns_of_standard_output;
 
 use crate::commands::completions::CompletionsArgs;
 #[cfg(all(feature = "live", unix))]

@@ -56,7 +56,9 @@ pub fn demo(arguments: &DemoArgs) -> Result<ExitCode> {
 /// The command line that the demo stands for, with the reports that it leaves.
 fn command_line<'a>(folder: &Path, rest: impl IntoIterator<Item = &'a str>) -> Cli {
     let report = |format: &str, name: &str| format!("--report={format}={}", folder.join(name).display());
-    let mut words = vec!["iotcap".to_owned(), report("json", "report.json"), report("text", "report.txt")];
+    let reports = [("html", "report.html"), ("json", "report.json"), ("text", "report.txt")];
+    let mut words = vec!["iotcap".to_owned()];
+    words.extend(reports.map(|(format, name)| report(format, name)));
     words.extend(rest.into_iter().map(str::to_owned));
     Cli::parse_from(words)
 }

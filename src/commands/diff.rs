@@ -1,7 +1,7 @@
 //! `iotcap diff A B`: analyses two captures in the same way and tells what differs.
 
 use crate::analyze::{Gathered, gather};
-use crate::cli::{AnalyzeArgs, Cli, FailOn, FormatName, ReportTarget, SelectionArgs};
+use crate::cli::{self, AnalyzeArgs, Cli, FailOn, FormatName, ReportTarget, SelectionArgs};
 use crate::diagnosis::Thresholds;
 use crate::diff::{self, Diff, Found};
 use crate::redact::Redactor;
@@ -68,19 +68,26 @@ pub fn diff(arguments: &DiffArgs) -> Result<ExitCode> {
     let [name_a, name_b] = if arguments.redact { ["capture A", "capture B"] } else { [source(&a), source(&b)] };
     let diff = diff::compare(of(&a, name_a), of(&b, name_b));
     let mut out = BufWriter::new(io::stdout().lock());
-    let told = |format, out: &mut dyn Write| tell(&diff, format, arguments, out).and_then(|()| out.flush());
-    told(arguments.format, &mut out).context("cannot write to standard output")?;
+    let told =
+        |format, columns, out: &mut dyn Write| tell(&diff, format, columns, arguments, out).and_then(|()| out.flush());
+    told(arguments.format, cli::columns_of_standard_output(), &mut out).context("cannot write to standard output")?;
     for ReportTarget { format, path } in &arguments.reports {
         let format = format.stream().context("a comparison has no tables: parquet is for captures")?;
-        let write = || told(format, &mut BufWriter::new(File::create(path)?));
+        let write = || told(format, None, &mut BufWriter::new(File::create(path)?));
         write().with_context(|| format!("cannot write to {}", path.display()))?;
     }
     Ok(exit_code(&diff, arguments.fail_on))
 }
 
-fn tell(diff: &Diff, format: FormatName, arguments: &DiffArgs, out: &mut dyn Write) -> io::Result<()> {
+fn tell(
+    diff: &Diff,
+    format: FormatName,
+    columns: Option<usize>,
+    arguments: &DiffArgs,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match format {
-        FormatName::Text => diff::text(diff, out),
+        FormatName::Text => diff::text(diff, columns, out),
         FormatName::Json => diff::json(diff, out),
         FormatName::Jsonl => diff::json_lines(diff, out),
         FormatName::Markdown => diff::markdown(diff, out),

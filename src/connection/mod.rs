@@ -19,6 +19,7 @@ use crate::net::{Endpoint, PerSide, Side};
 use crate::pack::packed;
 use crate::segment::{Segment, TcpFlags};
 use crate::stream::Moment;
+use crate::time::Timestamp;
 use crate::tls::keylog::KeyLog;
 use crate::{tcp, tls};
 use layers::{Layers, Stack};
@@ -203,13 +204,13 @@ impl Connection {
         &self.events
     }
 
-    /// Ends it: what waited for more is settled, and the record of it is left.
+    /// Ends it at a time of the capture: what waited for more is settled, and the record of it is left.
     #[must_use]
-    pub fn finish(mut self, ending: Ending, context: &mut Context) -> Record {
+    pub fn finish(mut self, ending: Ending, at: Timestamp, context: &mut Context) -> Record {
         let Self { tcp, layers, events, last, .. } = &mut self;
         tcp.finish(&mut Stack { layers, events, context });
         layers.finish(*last, events);
-        Record::new(self, ending)
+        Record::new(self, ending, at)
     }
 }
 

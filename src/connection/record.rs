@@ -10,6 +10,7 @@ use crate::evidence::Confidence;
 use crate::names::Resolution;
 use crate::net::{Endpoint, PerSide, Side};
 use crate::stream::Moment;
+use crate::time::Timestamp;
 use crate::timeline::{Bounds, Timeline};
 use crate::{mqtt, tcp, tls};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Record {
     pub first: Moment,
     /// Its last frame.
     pub last: Moment,
+    /// The time until which it was watched: that of its end, or of the capture's; not before its last frame.
+    pub until: Timestamp,
     /// The place of its first frame among all frames of the capture: connections are told in this order.
     pub ordinal: u64,
     /// Why it was told.
@@ -64,7 +67,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub(super) fn new(connection: Connection, ending: Ending) -> Self {
+    pub(super) fn new(connection: Connection, ending: Ending, until: Timestamp) -> Self {
         let Connection {
             endpoints,
             first,
@@ -90,6 +93,7 @@ impl Record {
             endpoints,
             first,
             last,
+            until: until.max(last.at),
             ordinal,
             ending,
             expected,

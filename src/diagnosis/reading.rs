@@ -1,7 +1,7 @@
 //! What several rules ask of a connection, and how they print numbers.
 
 use super::Case;
-use crate::connection::PortKind;
+use crate::connection::{Ending, PortKind};
 use crate::event::By;
 use crate::net::Side;
 use crate::stream::Moment;
@@ -79,6 +79,16 @@ impl Case<'_> {
         let close_notify = tls.and_then(|tls| tls.close_notify[side]);
         let alert = tls.is_some_and(|tls| tls.alerts.iter().any(|alert| alert.by == side));
         disconnect.is_some() || close_notify.is_some() || alert
+    }
+
+    /// The last that was seen of it, at the time until which it was watched and nothing more came.
+    pub(super) fn watched_until(&self) -> Moment {
+        Moment { at: self.record.until, ..self.record.last }
+    }
+
+    /// That the capture ended, if that is why no more is known.
+    pub(super) fn capture_ended(&self) -> Option<&'static str> {
+        (self.record.ending == Ending::CaptureEnded).then_some("the capture ended")
     }
 
     /// How long frames of this connection were captured after that one.

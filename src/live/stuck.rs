@@ -72,7 +72,7 @@ impl Stuck {
         self.beginnings.remove(&FlowKey::new(record.endpoints.client, record.endpoints.server));
     }
 
-    /// Those that have not moved for too long, each once, as they would look if the capture ended now. `known` has the names
+    /// Those that have not moved for too long, each once, as they would look if nothing more came. `known` has the names
     /// and secrets that have come.
     pub(super) fn poll(&mut self, now: Timestamp, known: &mut Analyzer) -> Vec<Record> {
         let mut due = Vec::new();
@@ -87,7 +87,7 @@ impl Stuck {
         let mut records: Vec<_> = due
             .into_iter()
             .filter_map(|key| self.beginnings.remove(&key))
-            .filter_map(|beginning| known.aside(self.config.clone(), beginning.frames.iter().map(Kept::frame)))
+            .filter_map(|beginning| known.aside(self.config.clone(), beginning.frames.iter().map(Kept::frame), now))
             .collect();
         records.sort_by_key(|record| record.first.frame);
         records

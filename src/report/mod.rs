@@ -32,3 +32,4 @@ pub use junit::{Degraded, Junit};
 pub use markdown::Markdown;
 pub(crate) use markdown::mark;
 pub use text::{Glyphs, Pace, Text, TextOptions};
+pub(crate) use text::{Line, Page};

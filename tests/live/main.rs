@@ -82,6 +82,37 @@ fn steps_are_shown_while_the_connection_is_still_open() {
 }
 
 #[test]
+fn what_is_stuck_is_told_with_keys_that_came_late() {
+    // CONNECT of MQTT 3.1.1 (3.1) with the client identifier `stuck-1`.
+    const CONNECT: &[u8] = b"\x10\x13\0\x04MQTT\x04\x02\0\x3c\0\x07stuck-1";
+    if !can_run() || !captures::have("openssl") {
+        return;
+    }
+    let (net, certificates) = (Net::new(), Certificates::new());
+    let path = |name: &str| certificates.path(name).to_str().unwrap().to_owned();
+    // It answers to whole lines of text, and to nothing else.
+    let mut server = net.at_server("openssl");
+    server.args(["s_server", "-rev", "-accept", "8883", "-cert", &path("server.pem"), "-key", &path("server.key")]);
+    let mut server = Running::start(&mut server);
+    server.line(Stream::Out, "ACCEPT");
+    fs::write(path("connect"), CONNECT).unwrap();
+    fs::write(path("growing.log"), "").unwrap();
+    let mut capture = Running::capturing(&mut net.iotcap(&["-i", "en0", "--keylog", &path("growing.log")]));
+    let client = "exec openssl s_client -connect $0 -tls1_3 -quiet -keylogfile $1 < $2";
+    let to = format!("{SERVER}:8883");
+    let _client =
+        Running::start(net.at_client("bash").args(["-c", client, &to, &path("client.log"), &path("connect")]));
+    let hello = capture.line(Stream::Out, "server_hello");
+    fs::copy(path("client.log"), path("growing.log")).unwrap();
+    // Its keys were not there when it sent its CONNECT; they are when it is looked at again.
+    capture.line(Stream::Out, "Not over yet");
+    let told = capture.line(Stream::Out, "stuck-1");
+    println!("{hello}\n{told}");
+    capture.signal(Signal::SIGTERM);
+    assert!(capture.wait().0.success());
+}
+
+#[test]
 fn a_signal_ends_a_silent_capture_within_a_second() {
     if !can_run() {
         return;

@@ -375,24 +375,45 @@ mod in_html {
         let page = page(&[samples::stuck_syn()]);
         let (_, page) = page.split_once("</style>").expect("a style");
         let (page, _) = page.rsplit_once("<script>").expect("a script");
-        // What findings mean is the rules' own text; a line an element reads better.
-        let is_learned = |line: &&str| line.starts_with("<script") && line.contains("id=\"learn\"");
-        let lines: Vec<_> = page.lines().filter(|line| !is_learned(line)).collect();
+        // What findings mean is the rules' own text, deflated data is for the next test; a line an element reads better.
+        let is_told = |line: &&str| !line.contains("id=\"learn\"") && !line.contains("application/octet-stream");
+        let lines: Vec<_> = page.lines().filter(is_told).collect();
         insta::assert_snapshot!(lines.join("\n").replace("><", ">\n<"));
     }
 
     #[test]
     fn connections_stand_in_the_order_of_their_first_frames() {
-        let data = |page: &str, id: &str| {
-            let (_, block) = page.split_once(&format!("id=\"{id}\">")).expect("a block");
-            serde_json::from_str::<Value>(block.split_once("</script>").expect("its end").0).expect("JSON")
-        };
         let page = page(&[samples::stuck_syn(), samples::refused(), samples::open_and_decrypted()]);
-        let rows = data(&page, "rows");
-        let ids: Vec<_> = rows.as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id")).collect();
-        assert_eq!(ids, ["1", "7", "40"]);
-        assert_eq!(data(&page, "data-7")["mqtt"]["client_id"], "sensor-7", "the contract's own connection");
-        assert!(data(&page, "learn")["findings"]["syn-unanswered"]["means"].is_string());
+        let ids = |block: &str| -> Vec<_> {
+            inflated(&page, block).lines().map(|line| json(line)["id"].as_str().expect("an id").to_owned()).collect()
+        };
+        assert_eq!(ids("data-rows-0"), ["1", "7", "40"]);
+        assert_eq!(ids("data-details-0"), ["1", "7", "40"]);
+        assert_eq!(json(data(&page, "blocks")), serde_json::json!({"rows": [3], "details": [3]}));
+        let details = inflated(&page, "data-details-0");
+        let second = details.lines().nth(1).expect("the second line");
+        let told = serde_json::to_value(samples::open_and_decrypted()).expect("a value");
+        assert_eq!(json(second), told, "the contract's own connection");
+        assert!(json(data(&page, "learn"))["findings"]["syn-unanswered"]["means"].is_string());
+    }
+
+    fn json(text: &str) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    fn data<'a>(page: &'a str, id: &str) -> &'a str {
+        let (_, block) = page.split_once(&format!("id=\"{id}\">")).expect("a block");
+        block.split_once("</script>").expect("its end").0
+    }
+
+    /// Base64 (RFC 4648, section 4) of deflated bytes.
+    fn inflated(page: &str, id: &str) -> String {
+        let alphabet = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect::<String>();
+        let digits = data(page, id).trim_end_matches('=').chars().map(|digit| alphabet.find(digit).expect("base64"));
+        let bits: Vec<u8> =
+            digits.flat_map(|digit| (0..6).rev().map(move |bit| u8::from(digit >> bit & 1 == 1))).collect();
+        let bytes: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | bit)).collect();
+        std::io::read_to_string(flate2::read::DeflateDecoder::new(bytes.as_slice())).expect("deflated")
     }
 
     #[test]

@@ -49,9 +49,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let (end, whose) = match closed {
-        Some((Side::Client, at, _)) => (at, "the client gave up"),
-        Some((Side::Server, at, _)) => (at, "the server closed"),
-        None => (record.last, "the capture ended"),
+        Some((Side::Client, at, _)) => (at, Some("the client gave up")),
+        Some((Side::Server, at, _)) => (at, Some("the server closed")),
+        None => (case.watched_until(), case.capture_ended()),
     };
     let waited = end.at.since(hello_at.at);
     let patience = case.thresholds.server_silent;
@@ -63,7 +63,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         Some((Side::Client, ..)) if waited < case.thresholds.slow_server => Confidence::Possible,
         _ => Confidence::Proven,
     };
-    let message = format!("no answer to the ClientHello in {}; then {whose}", shown(waited));
+    let then = whose.map_or_else(String::new, |whose| format!("; then {whose}"));
+    let message = format!("no answer to the ClientHello in {}{then}", shown(waited));
     let finding = Finding::new(confidence, hello_at, message)
         .with_frame(closed.map(|(_, at, _)| at))
         .rests_on_absence()

@@ -48,7 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let closed = case.record.timeline.closed;
-    let waited = closed.map_or(case.record.last, |closed| closed.at).at.since(asked.at);
+    let waited = closed.map_or(case.watched_until(), |closed| closed.at).at.since(asked.at);
     let by_client = case.client_closed();
     let long_enough = match by_client {
         Some(_) => WAITS + case.round_trip() * 2,
@@ -59,8 +59,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if closed.is_some() && by_client.is_none() || waited < long_enough {
         return None;
     }
-    let end = if by_client.is_some() { "then the client closed" } else { "and the capture ended" };
-    let message = format!("the server did not answer CONNECT (frame {}) in {}; {end}", asked.frame, span(waited));
+    let then = by_client.map_or(case.capture_ended(), |_| Some("the client closed"));
+    let then = then.map_or_else(String::new, |then| format!("; then {then}"));
+    let message = format!("the server did not answer CONNECT (frame {}) in {}{then}", asked.frame, span(waited));
     let in_doubt =
         case.tls().is_some_and(|tls| tls.server_accepted.is_none() && tls.version() == Some(Version::TLS_1_3));
     let confidence = if case.reads_mqtt() { Confidence::Proven } else { Confidence::Likely };

@@ -45,15 +45,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let closed = case.first_close();
     let last = case.record.tcp.server.last_data.unwrap_or(began);
-    let end = closed.map_or(case.record.last, |(_, at, _)| at);
+    let end = closed.map_or(case.watched_until(), |(_, at, _)| at);
     let waited = end.at.since(last.at);
     if closed.is_none() && waited < case.thresholds.server_silent && case.record.ending != Ending::Idle {
         return None;
     }
-    let then = closed.map_or("then the capture ended".to_owned(), |(by, _, how)| {
-        format!("then the {by} closed ({})", how.name().to_uppercase())
-    });
-    let message = format!("the server's flight stopped after {lacks}; nothing for {}, {then}", shown(waited));
+    let then = closed.map(|(by, _, how)| format!("the {by} closed ({})", how.name().to_uppercase()));
+    let then = then.or(case.capture_ended().map(str::to_owned));
+    let then = then.map_or_else(String::new, |then| format!(", then {then}"));
+    let message = format!("the server's flight stopped after {lacks}; nothing for {}{then}", shown(waited));
     let holes = case.record.tcp.server.hole.is_some() || case.record.tcp.server.missed_bytes > 0;
     let phase = if tls.server_hello.is_some() { Phase::TlsAuthentication } else { Phase::TlsHello };
     let is_sure = tls.version() < Some(Version::TLS_1_3) && !holes;

@@ -45,7 +45,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let closed = case.first_close();
-    let end = closed.map_or(case.record.last, |(_, at, _)| at);
+    let end = closed.map_or(case.watched_until(), |(_, at, _)| at);
     let waited = end.at.since(finished.at.at);
     let confidence = match closed {
         // A server that closes sooner has answered.
@@ -56,8 +56,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         None if waited < case.thresholds.server_silent && case.record.ending != Ending::Idle => return None,
         _ => Confidence::Proven,
     };
-    let then = closed.map_or("the capture ended".to_owned(), |(by, ..)| format!("the {by} closed"));
-    let message = format!("the server did not answer the client's flight in {}; then {then}", shown(waited));
+    let then = closed.map(|(by, ..)| format!("the {by} closed")).or(case.capture_ended().map(str::to_owned));
+    let then = then.map_or_else(String::new, |then| format!("; then {then}"));
+    let message = format!("the server did not answer the client's flight in {}{then}", shown(waited));
     let finding = Finding::new(confidence, finished.at, message)
         .with_frame(closed.map(|(_, at, _)| at))
         .rests_on_absence()

@@ -49,7 +49,13 @@ pub(super) fn groups(groups: &[Group]) -> Markup {
         @if !groups.is_empty() {
             section.groups aria-labelledby="groups" {
                 h2 #groups { "Across connections" }
-                @for group in groups { (self::group(group)) }
+                @for group in groups.iter().take(MOST_GROUPS) { (self::group(group)) }
+                @if let Some(folded @ [_, ..]) = groups.get(MOST_GROUPS..) {
+                    details {
+                        summary { (units::counted(folded.len() as u64, "more finding")) " across connections" }
+                        @for group in folded { (self::group(group)) }
+                    }
+                }
             }
         }
     }
@@ -80,5 +86,7 @@ fn group(group: &Group) -> Markup {
     }
 }
 
+/// The most groups that stand open before the table: whoever has more looks for connections first.
+const MOST_GROUPS: usize = 3;
 /// The most connections of a group that are named.
 const MOST_MEMBERS: usize = 40;

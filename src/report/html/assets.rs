@@ -17,7 +17,8 @@ pub const SCRIPT: &str = concat!(
 );
 
 /// What makes them a report: reads the data in the page and begins.
-pub const START: &str = include_str!("script/report.js");
+pub const START: &str =
+    concat!(include_str!("script/inflate.js"), include_str!("script/data.js"), include_str!("script/report.js"));
 
 /// The content security policy of a page with this style and this script: no other code, no request, no frame, no form.
 pub(super) fn policy(style: &str, script: &str) -> String {

@@ -98,6 +98,15 @@ pub(super) fn listed(connection: &Connection) -> Markup {
     }
 }
 
+/// What ends the list where there is no script, and with it all that is to be read.
+pub(super) fn end_of_list(unlisted: u64) -> Markup {
+    html! {
+        (PreEscaped("</ol>"))
+        @if unlisted > 0 { p { "And " (units::count(unlisted)) " more, which stand in a table where this page may run its script." } }
+        (PreEscaped("</noscript>\n</main>\n"))
+    }
+}
+
 fn script() -> String {
     [SCRIPT, START].concat()
 }

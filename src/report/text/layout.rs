@@ -24,12 +24,12 @@ struct Span {
 
 /// A line under construction.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     spans: Vec<Span>,
 }
 
 impl Line {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// Text as it is.
-    pub(super) fn text(self, text: impl AsRef<str>) -> Self {
+    pub(crate) fn text(self, text: impl AsRef<str>) -> Self {
         self.put(PLAIN, text)
     }
 
@@ -120,7 +120,7 @@ pub(super) fn label(label: &str) -> Line {
 }
 
 /// Where lines go.
-pub(super) struct Page<'a> {
+pub(crate) struct Page<'a> {
     out: &'a mut dyn Write,
     width: usize,
     colour: bool,
@@ -128,7 +128,7 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, options: &TextOptions) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write, options: &TextOptions) -> Self {
         Self { out, width: options.width, colour: options.colour, glyphs: options.glyphs }
     }
 
@@ -140,12 +140,12 @@ impl<'a> Page<'a> {
         self.glyphs
     }
 
-    pub(super) fn blank(&mut self) -> io::Result<()> {
+    pub(crate) fn blank(&mut self) -> io::Result<()> {
         self.out.write_all(b"\n")
     }
 
     /// One line, however long it is: for what must be copied in one piece.
-    pub(super) fn line(&mut self, line: &Line) -> io::Result<()> {
+    pub(crate) fn line(&mut self, line: &Line) -> io::Result<()> {
         let last = line.spans.len().saturating_sub(1);
         for (i, span) in line.spans.iter().enumerate() {
             let text = if i == last { span.text.trim_end_matches(' ') } else { &span.text };
@@ -160,7 +160,7 @@ impl<'a> Page<'a> {
     }
 
     /// A body that begins after `lead`, at column `indent`, and hangs there when it does not fit in one line.
-    pub(super) fn hanging(&mut self, lead: Line, indent: usize, body: &Line) -> io::Result<()> {
+    pub(crate) fn hanging(&mut self, lead: Line, indent: usize, body: &Line) -> io::Result<()> {
         self.hanging_beside(lead, &Line::new(), indent, body)
     }
 

@@ -14,11 +14,11 @@ mod style;
 use super::format::Format;
 use super::model::{Capture, Connection, Event, Expectation, Glance, Group, Outcome, Severity, Summary};
 use super::teach::{Lesson, Taught};
-use layout::{Line, Page};
 use overview::Slowest;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
+pub(crate) use layout::{Line, Page};
 pub use style::Glyphs;
 
 /// When connections are told.

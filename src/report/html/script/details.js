@@ -11,10 +11,16 @@ function details(connection, options) {
     verdict(connection),
     el("div", { class: "findings" }, connection.findings.map((finding) => findingCard(connection, finding, known, (frame) => jump(article, frame)))),
     waterfall(connection, known),
-    connection.events.length > 0 && ladder(connection, known),
+    connection.events.length > 0 ? ladder(connection, known) : untold(connection),
     displayFilter(connection),
     facts(connection));
   return article;
+}
+
+/** In place of a ladder: many connections did the same. */
+function untold(connection) {
+  return connection.dropped_events > 0 && el("p", { class: "dim" }, `Its ${counted(connection.dropped_events, "event")} are left out: `
+    + "beyond the first thousand, healthy connections are told without them. ", el("code", {}, "iotcap -vv"), " tells them all.");
 }
 
 /** Leads from a frame that proves something to its arrow. */

@@ -1,11 +1,12 @@
 
-// The report's page: what stands in it as data becomes the table, and connections when they are opened.
+// The report's page: what stands in it as data becomes the table, and a connection when it is opened.
 
 (() => {
-  const data = (id) => JSON.parse(document.getElementById(id).textContent);
-  const learn = data("learn");
-  const rows = data("rows");
-  const open = (row) => details(data(`data-${row.id}`), { learn });
+  const learn = plainData("learn");
+  const blocks = plainData("blocks");
+  const rows = allRows(blocks);
+  const read = reader(blocks);
+  const open = (row) => details(read(row.place), { learn });
   const filters = [...document.querySelectorAll("[data-outcome], [data-cause]")];
 
   const connections = table(document.getElementById("table"), rows, {

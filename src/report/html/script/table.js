@@ -2,6 +2,8 @@
 // The table of connections: sorted, filtered and searched over rows, of which one page at a time stands in the document.
 
 const PAGE = 50;
+/** What fills a window: while somebody types, the other rows of a page follow when there is time. */
+const AT_ONCE = 12;
 
 const COLUMNS = [
   { key: "outcome", title: "outcome", first: 1, of: (row) => OUTCOMES.indexOf(row.outcome) },
@@ -23,8 +25,9 @@ function table(container, rows, options) {
   const full = setupScale(rows);
   const parts = tableParts(state, rows);
   let shown = rows;
+  let later = null;
 
-  const refresh = () => {
+  const refresh = (isTyping = false) => {
     const matches = matcher(state);
     const column = COLUMNS.find((column) => column.key === state.sort);
     shown = rows.filter(matches);
@@ -33,12 +36,15 @@ function table(container, rows, options) {
     parts.said.textContent = shown.length === rows.length ? counted(rows.length, "connection")
       : `${count(shown.length)} of ${counted(rows.length, "connection")}`;
     options.changed?.(state);
-    turn(0);
+    turn(0, isTyping);
   };
-  const turn = (page) => {
+  const turn = (page, isTyping = false) => {
     state.page = page;
     const some = shown.slice(page * PAGE, (page + 1) * PAGE);
-    fill(parts.body, some.flatMap((row) => tableRows(row, { state, full, options })));
+    const show = (rows) => fill(parts.body, rows.flatMap((row) => tableRows(row, { state, full, options })));
+    clearTimeout(later);
+    show(isTyping ? some.slice(0, AT_ONCE) : some);
+    later = isTyping ? setTimeout(show, 120, some) : null;
     parts.empty.hidden = shown.length > 0;
     for (const header of parts.headers) {
       const isSorted = header.dataset.key === state.sort;
@@ -52,8 +58,10 @@ function table(container, rows, options) {
 
   parts.search.addEventListener("input", () => {
     state.text = parts.search.value;
-    refresh();
+    refresh(true);
   });
+  // Who has typed has time.
+  parts.search.addEventListener("change", () => refresh());
   for (const header of parts.headers) {
     header.firstChild.addEventListener("click", () => {
       const column = COLUMNS.find((column) => column.key === header.dataset.key);
@@ -124,10 +132,10 @@ function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The time that fills a bar: most connections fit, the slowest few are cut. */
+/** The time that fills a bar: the usual connection takes a quarter of it, and the slowest are cut. */
 function setupScale(rows) {
   const times = rows.map((row) => row.setup).filter((time) => time > 0).sort((a, b) => a - b);
-  return times.length === 0 ? 1 : Math.min(times.at(-1), times[Math.floor(times.length * 0.9)] * 1.5);
+  return times.length === 0 ? 1 : Math.min(times.at(-1), times[times.length >> 1] * 4);
 }
 
 function tableParts(state, rows) {

@@ -19,13 +19,11 @@ function waterfall(connection, options) {
 function extent(connection, phase) {
   if (!phase.started) return { from: null, to: null };
   const exact = (time) => subMilliseconds(connection.started, time);
-  const last = phase.ended ?? connection.closed.at ?? connection.ended ?? lastSeen(connection);
-  return { from: exact(phase.started), to: Math.max(exact(last), exact(phase.started)) };
-}
-
-/** When something was last seen of a connection that nobody has closed. */
-function lastSeen(connection) {
-  return connection.events.at(-1)?.at ?? connection.started;
+  const from = exact(phase.started);
+  const last = phase.ended ?? connection.closed.at ?? connection.ended;
+  // Where nobody has closed it: when something was last seen.
+  const to = last ? exact(last) : connection.events.at(-1)?.ms ?? 0;
+  return { from, to: Math.max(to, from) };
 }
 
 /** Dates keep milliseconds only; the decimals below come from the text. */
