@@ -477,11 +477,12 @@ impl Core {
 }
 
 /// Takes out what has just happened on a connection that is followed.
+#[inline]
 fn note_fresh(happened: &mut VecDeque<Happening>, connection: &mut Connection) {
-    let fresh = connection.take_fresh();
-    if fresh.is_empty() {
+    if !connection.events().has_fresh() {
         return;
     }
+    let fresh = connection.take_fresh();
     let (endpoints, start) = (connection.endpoints(), connection.first().at);
     happened.extend(fresh.into_iter().map(|event| Happening { endpoints, start, event }));
 }

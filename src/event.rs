@@ -237,6 +237,12 @@ impl EventLog {
         self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Whether [`Self::take_fresh`] has something to give.
+    #[must_use]
+    pub fn has_fresh(&self) -> bool {
+        self.fresh.as_ref().is_some_and(|fresh| !fresh.is_empty())
+    }
+
     /// Adds an event at its place: what was inferred later than its frame goes where the frame belongs.
     pub fn push(&mut self, event: Event) {
         if let Some(fresh) = &mut self.fresh {

@@ -67,7 +67,7 @@ impl Packing {
 #[derive(Clone, Copy, Debug, Default)]
 struct Bits {
     place: usize,
-    left: u8,
+    left: u32,
 }
 
 /// Takes the parts of a value.
@@ -94,33 +94,36 @@ impl Packer {
     }
 
     fn bit(&mut self, bit: bool) {
-        if self.open.left == 0 {
+        self.bits(u32::from(bit), 1);
+    }
+
+    /// So many bits, at most eight, the highest first.
+    fn bits(&mut self, bits: u32, count: u32) {
+        let mut rest = count;
+        if rest > self.open.left {
+            rest -= self.open.left;
+            self.fill(bits >> rest);
             self.open = Bits { place: self.bytes.len(), left: 8 };
             self.bytes.push(0);
         }
-        self.open.left -= 1;
-        if let Some(byte) = self.bytes.get_mut(self.open.place) {
-            *byte |= u8::from(bit) << self.open.left;
-        }
+        self.open.left -= rest;
+        self.fill((bits & ((1 << rest) - 1)) << self.open.left);
     }
 
-    /// The highest first.
-    fn bits(&mut self, bits: u8, count: u32) {
-        for bit in (0..count).rev() {
-            self.bit(bits >> bit & 1 != 0);
+    fn fill(&mut self, bits: u32) {
+        if let Some(byte) = self.bytes.get_mut(self.open.place) {
+            *byte |= bits.to_le_bytes()[0];
         }
     }
 
     /// Zero in a bit, a small one in six; else two, and seven bits a byte, the lowest first.
     fn number(&mut self, mut number: u64) {
-        self.bit(number != 0);
-        if number == 0 {
-            return;
-        }
-        self.bit(number > SMALL);
-        if number <= SMALL {
-            self.bits(number.to_le_bytes()[0] - 1, SMALL_BITS);
-            return;
+        match number {
+            0 => return self.bits(0, 1),
+            1..=SMALL => {
+                return self.bits(1 << (SMALL_BITS + 1) | u32::from(number.to_le_bytes()[0] - 1), SMALL_BITS + 2);
+            }
+            _ => self.bits(0b11, 2),
         }
         while number >= 0x80 {
             self.byte(number.to_le_bytes()[0] | 0x80);
@@ -137,7 +140,7 @@ impl Packer {
 
     /// A variant's place in a list of so many.
     pub(crate) fn tag(&mut self, tag: u8, of: usize) {
-        self.bits(tag, tag_bits(of));
+        self.bits(tag.into(), tag_bits(of));
     }
 
     /// Something that many connections share.
@@ -187,8 +190,8 @@ const fn swapped(number: i64) -> i64 {
 #[derive(Debug)]
 pub(crate) struct Unpacker<'a> {
     bytes: &'a [u8],
-    /// What is left of the byte of single bits, the next one highest, and how many they are.
-    open: (u8, u8),
+    /// What is left of the byte of single bits, the next one highest, and how many they are: fewer than eight.
+    open: (u32, u32),
     handles: &'a [Handle],
     /// What is referred to again.
     made: Vec<Box<dyn Any>>,
@@ -207,16 +210,17 @@ impl<'a> Unpacker<'a> {
     }
 
     fn bit(&mut self) -> Option<bool> {
-        if self.open.1 == 0 {
-            self.open = (self.byte()?, 8);
-        }
-        let bit = self.open.0 & 0x80 != 0;
-        self.open = (self.open.0 << 1, self.open.1 - 1);
-        Some(bit)
+        self.bits(1).map(|bit| bit != 0)
     }
 
     fn bits(&mut self, count: u32) -> Option<u8> {
-        (0..count).try_fold(0, |bits, _| Some(bits << 1 | u8::from(self.bit()?)))
+        let (mut bits, mut left) = self.open;
+        if left < count {
+            (bits, left) = (bits << 8 | u32::from(self.byte()?), left + 8);
+        }
+        left -= count;
+        self.open = (bits & ((1 << left) - 1), left);
+        Some((bits >> left).to_le_bytes()[0])
     }
 
     fn number(&mut self) -> Option<u64> {

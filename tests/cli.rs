@@ -267,6 +267,28 @@ fn each_shell_takes_its_completions() {
 }
 
 #[test]
+fn bash_completes_options_their_values_and_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("iotcap.bash");
+    std::fs::write(&script, iotcap(["completions", "bash"]).stdout).unwrap();
+    for (typed, expected) in [
+        ("--fail", "--fail-on"),
+        ("--format mark", "markdown"),
+        ("explain connack-m", "connack-missing"),
+        ("lab healthy-chacha20-t", "healthy-chacha20-tls13"),
+    ] {
+        // What bash itself does after the tab key.
+        let press_tab = format!(
+            "source {}; COMP_WORDS=(iotcap {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _iotcap iotcap \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; echo \"${{COMPREPLY[@]}}\"",
+            script.display()
+        );
+        let output = std::process::Command::new("bash").args(["-c", &press_tab]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "iotcap {typed}");
+    }
+}
+
+#[test]
 fn the_manual_is_written_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let output = iotcap(["man".as_ref(), "--to".as_ref(), folder.path().as_os_str()]);

@@ -1,8 +1,11 @@
 //! `iotcap completions SHELL`: the script with which a shell completes iotcap's options.
 
 use crate::cli::Cli;
+use crate::diagnosis::rules;
+use crate::lab;
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Args, Command, CommandFactory};
 use clap_complete::Shell;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -28,7 +31,17 @@ Examples:
 /// Where standard output fails.
 pub fn completions(arguments: &CompletionsArgs) -> Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "iotcap", &mut script);
+    clap_complete::generate(arguments.shell, &mut named(Cli::command()), "iotcap", &mut script);
     io::stdout().write_all(&script).context("cannot write to standard output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The command line with the names that a shell can complete: findings and scenarios.
+fn named(command: Command) -> Command {
+    let findings = rules::ALL.iter().map(|rule| rule.id);
+    let scenarios = lab::catalogue().iter().map(|entry| entry.name);
+    let one_of = |argument: Arg, names: Vec<&'static str>| argument.value_parser(PossibleValuesParser::new(names));
+    command
+        .mut_subcommand("explain", |explain| explain.mut_arg("finding", |it| one_of(it, findings.collect())))
+        .mut_subcommand("lab", |lab| lab.mut_arg("scenarios", |it| one_of(it, scenarios.collect())))
 }

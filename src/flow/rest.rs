@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 /// What a connection takes that is awake, at most and in bytes, as `tests/allocations.rs` measures it.
-pub(super) const AWAKE: usize = 11 << 10;
+const AWAKE: usize = 11 << 10;
 
 /// A place in the table with all that finds it, in bytes.
 const PLACE: usize = 192;

@@ -3,7 +3,6 @@
 //! Which table a flow belongs to depends on nothing but its key, and each table has its own part of the limits: what expires
 //! and what is evicted is the same, however many analyzers share the tables.
 
-use super::rest::AWAKE;
 use super::{Counts, Left, Limits, Remaining, Sleepers, Table};
 use crate::net::FlowKey;
 use crate::pack::Packing;
@@ -78,8 +77,7 @@ impl Shards {
         let each = Limits {
             connections: limits.connections / count,
             bytes: limits.bytes / count,
-            // Before anybody has to go, all that can sleep do.
-            awake: limits.awake.min(limits.bytes / (2 * AWAKE)).div_ceil(count),
+            awake: limits.awake.div_ceil(count),
             remembered: limits.remembered.div_ceil(count),
             ..limits
         };

@@ -331,6 +331,8 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         self.next_look = now + LOOK_THROUGH;
+        // They may have come since its last frame.
+        self.take_secrets();
         for record in self.stuck.poll(clock() - LAG, &mut self.analyzer) {
             self.status.clear();
             self.parts.told.provisional(&record)?;
