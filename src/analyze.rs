@@ -84,7 +84,7 @@ fn read(
 #[derive(Default)]
 struct Secrets {
     /// Key logs, each complete.
-    texts: Vec<Vec<u8>>,
+    texts: Vec<Zeroizing<Vec<u8>>>,
     /// Whether these are all that the capture has, wherever in it they stand.
     complete: bool,
 }
@@ -92,8 +92,10 @@ struct Secrets {
 impl Secrets {
     /// What the user named. Standard input cannot be read twice, so that secrets behind their frames come too late there.
     fn given(arguments: &AnalyzeArgs) -> Result<Self> {
-        let read =
-            |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read the key log {}", path.display()));
+        let read = |path: &PathBuf| {
+            let text = std::fs::read(path).with_context(|| format!("cannot read the key log {}", path.display()))?;
+            Ok::<_, anyhow::Error>(Zeroizing::new(text))
+        };
         let texts = arguments.selection.keylog.iter().map(read).collect::<Result<_>>()?;
         let complete = arguments.captures().iter().any(|path| path.as_os_str() == "-");
         Ok(Self { texts, complete })
@@ -170,7 +172,7 @@ pub(crate) fn about_capture(analyzer: &Analyzer, selection: &SelectionArgs) -> V
 }
 
 /// Reads on for secrets alone.
-fn all_secrets(source: &mut dyn Source, mut texts: Vec<Vec<u8>>) -> Secrets {
+fn all_secrets(source: &mut dyn Source, mut texts: Vec<Zeroizing<Vec<u8>>>) -> Secrets {
     while source.next_frame().is_some() {}
     texts.extend(source.info().secrets.iter().map(|block| block.bytes.clone()));
     Secrets { texts, complete: true }

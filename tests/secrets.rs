@@ -3,8 +3,10 @@
 mod captures;
 
 use iotcap::analyzer::{Analyzer, Config};
+use iotcap::pipeline::Plan;
 use iotcap::source;
 use std::path::Path;
+use zeroize::ZeroizeOnDrop;
 
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
@@ -46,6 +48,29 @@ fn the_publisher_s_key_log_is_for_its_owner_alone() {
     ]);
     assert!(!output.status.success());
     assert_eq!(mode(&path), 0o600);
+}
+
+/// What holds secrets wipes them when it goes: from a capture on their way to whoever decrypts, and on their way out again.
+#[test]
+fn secrets_are_wiped_when_they_are_dropped() {
+    fn is_wiped<T: ZeroizeOnDrop>(_: &T) {}
+    let recording = captures::fixtures().join("paho-tls13");
+    let mut source = source::open(&[recording.join("capture.pcapng")]).expect("a capture");
+    let mut analyzer = Analyzer::new(Config::default());
+    let plan = Plan {
+        config: Config::default(),
+        secrets: vec![std::fs::read(recording.join("capture.keys")).expect("keys").into()],
+        threads: 1,
+    };
+    plan.secrets.iter().for_each(is_wiped);
+    plan.secrets.iter().for_each(|text| analyzer.add_secrets(text));
+    while let Some(frame) = source.next_frame() {
+        analyzer.push(&frame);
+    }
+    source.info().secrets.iter().for_each(|block| is_wiped(&block.bytes));
+    let used = analyzer.used_secrets();
+    is_wiped(&used);
+    assert!(!used.is_empty());
 }
 
 /// Whoever logs the analyzer with `{:?}` logs no secret: neither as hex nor as numbers.

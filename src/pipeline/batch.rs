@@ -5,6 +5,7 @@ use crate::decode::{FirstLook, Look, SkipCounts};
 use crate::flow::{Limits, Share};
 use crate::frame::{Frame, FrameId, LinkType};
 use crate::time::Timestamp;
+use zeroize::Zeroizing;
 
 /// Frames that lie in one buffer.
 #[derive(Debug, Default)]
@@ -12,7 +13,7 @@ pub struct Batch {
     bytes: Vec<u8>,
     frames: Vec<Dealt>,
     /// TLS secrets, each with the number of frames of this batch that come before it.
-    secrets: Vec<(usize, Vec<u8>)>,
+    secrets: Vec<(usize, Zeroizing<Vec<u8>>)>,
     /// The latest time of the capture so far, of the frames that were left out too.
     now: Option<Timestamp>,
 }
@@ -121,7 +122,7 @@ impl Dealer {
 
     /// Takes TLS secrets that stand behind the last frame.
     pub fn add_secrets(&mut self, batch: &mut Batch, text: &[u8]) {
-        batch.secrets.push((batch.frames.len(), text.to_vec()));
+        batch.secrets.push((batch.frames.len(), text.to_vec().into()));
     }
 
     /// What was dealt so far.

@@ -22,6 +22,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
+use zeroize::Zeroizing;
 
 /// Batches that wait for a thread, or results that wait for the others' at most.
 const WAITING: usize = 4;
@@ -38,7 +39,7 @@ pub struct Plan {
     /// What each analyzer is told.
     pub config: Config,
     /// TLS secrets that are known before the first frame, in the NSS key log format.
-    pub secrets: Vec<Vec<u8>>,
+    pub secrets: Vec<Zeroizing<Vec<u8>>>,
     /// How many analyzers share the flows, each in its thread; 1 to [`MAX_THREADS`].
     pub threads: usize,
 }

@@ -4,6 +4,7 @@ use crate::frame::{FrameId, LinkType};
 use crate::pcapng::{InterfaceStatistics, SecretsType};
 use std::fmt;
 use std::net::IpAddr;
+use zeroize::Zeroizing;
 
 /// Places of damage that are kept.
 const MAX_DAMAGES: usize = 100;
@@ -121,8 +122,8 @@ pub enum Fault {
 pub struct Secrets {
     /// What the bytes are.
     pub kind: SecretsType,
-    /// The bytes, as they were in the file.
-    pub bytes: Vec<u8>,
+    /// The bytes, as they were in the file; wiped when they are dropped.
+    pub bytes: Zeroizing<Vec<u8>>,
     /// The last frame before them; its number is 0 where there was none.
     pub after: FrameId,
 }
@@ -312,8 +313,11 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let secrets =
-            Secrets { kind: SecretsType::TLS_KEY_LOG, bytes: b"CLIENT_RANDOM".to_vec(), after: FrameId::new(0, 0) };
+        let secrets = Secrets {
+            kind: SecretsType::TLS_KEY_LOG,
+            bytes: b"CLIENT_RANDOM".to_vec().into(),
+            after: FrameId::new(0, 0),
+        };
         assert!(!format!("{secrets:?}").contains("67"));
     }
 }

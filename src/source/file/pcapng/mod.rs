@@ -230,7 +230,7 @@ impl Blocks {
         let order = self.framing.order();
         let (kind, len) = (SecretsType(order.u32(body, 0)?), order.u32(body, 4)? as usize);
         let bytes = body.get(8..)?.get(..len)?;
-        info.add_secrets(Secrets { kind, bytes: bytes.to_vec(), after: place.id() });
+        info.add_secrets(Secrets { kind, bytes: bytes.to_vec().into(), after: place.id() });
         Some(())
     }
 
