@@ -29,8 +29,9 @@ enum What {
     /// A record of a range.
     Range(u32, u32),
     Close,
+    Reset,
 }
-use What::{Close, Len, Range};
+use What::{Close, Len, Range, Reset};
 
 /// Who, when, which packet, how sure: in the order of time.
 fn readings(steps: &[Step], alerts_visible: bool) -> (Vec<(Side, u64, &'static str, Confidence)>, Facts) {
@@ -44,6 +45,7 @@ fn readings(steps: &[Step], alerts_visible: bool) -> (Vec<(Side, u64, &'static s
             Len(len) => tracker.handle_sealed(*side, at(*millis), PlaintextLen { min: len, max: len }, &mut sink),
             Range(min, max) => tracker.handle_sealed(*side, at(*millis), PlaintextLen { min, max }, &mut sink),
             Close => tracker.handle_close(*side, at(*millis), End::Fin, &mut sink),
+            Reset => tracker.handle_close(*side, at(*millis), End::Reset, &mut sink),
         }
     }
     tracker.finish(at(steps.last().map_or(0, |step| step.1)), &mut sink);
@@ -118,6 +120,22 @@ fn a_publisher_of_qos_2() {
 fn a_publisher_of_qos_0_that_leaves() {
     let steps = session(&[(Client, 22, Len(60)), (Client, 23, Len(2)), (Client, 24, Len(2)), (Client, 25, Close)]);
     assert_eq!(told(&steps), "connect connack publish disconnect");
+}
+
+/// A server answers DISCONNECT with a FIN, and what it or the path have forgotten with a reset.
+#[test]
+fn two_bytes_after_a_silence_are_what_the_answer_to_them_says() {
+    let ends =
+        |what| session(&[(Client, 22, Len(60)), (Server, 42, Len(4)), (Client, 9000, Len(2)), (Server, 9020, what)]);
+    assert_eq!(told_with(&ends(Close), true), "connect connack publish puback disconnect?");
+    assert_eq!(told_with(&ends(Reset), true), "connect connack publish puback pingreq?");
+    // In TLS 1.3 close_notify looks like the answer to a ping; a FIN that is one act with it tells it apart.
+    let answered = |millis| {
+        let last = [(Client, 9000, Len(2)), (Server, 9020, Len(2)), (Server, millis, Close)];
+        session(&[&[(Client, 22, Len(60)), (Server, 42, Len(4))], &last[..]].concat())
+    };
+    assert_eq!(told(&answered(9021)), "connect connack publish puback disconnect?");
+    assert_eq!(told(&answered(9500)), "connect connack publish puback pingreq? pingresp?");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::frame::FrameId;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
 use hashbrown::HashSet;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// How long a finished record waits for what may explain it.
@@ -35,7 +35,10 @@ const MAX_SERVERS: usize = 256;
 pub struct Desk {
     thresholds: Thresholds,
     waiting: VecDeque<(Timestamp, Draft)>,
+    /// Never empty ones.
     arrivals: BTreeMap<Endpoint, VecDeque<Arrival>>,
+    /// The same servers, by when their last clients were accepted: the first one is the least likely to explain what ends now.
+    quietest: BTreeSet<(Timestamp, Endpoint)>,
     /// The first frames of their connections: each is told when it is accepted, and again when it is over.
     arrived: HashSet<FrameId, foldhash::fast::RandomState>,
     groups: Groups,
@@ -85,13 +88,18 @@ impl Desk {
         let server = arrival.endpoints.server;
         if self.arrivals.len() >= MAX_SERVERS
             && !self.arrivals.contains_key(&server)
-            && let Some(forgotten) = self.quietest_server().and_then(|server| self.arrivals.remove(&server))
+            && let Some((_, quietest)) = self.quietest.pop_first()
+            && let Some(forgotten) = self.arrivals.remove(&quietest)
         {
             for arrival in &forgotten {
                 self.forget(arrival);
             }
         }
         let arrivals = self.arrivals.entry(server).or_default();
+        if let Some(last) = arrivals.back() {
+            self.quietest.remove(&(last.connack_at.at, server));
+        }
+        self.quietest.insert((arrival.connack_at.at, server));
         let oldest = if arrivals.len() == MAX_ARRIVALS { arrivals.pop_front() } else { None };
         arrivals.push_back(arrival);
         if let Some(oldest) = oldest {
@@ -157,12 +165,6 @@ impl Desk {
     #[must_use]
     pub const fn counts(&self) -> DeskCounts {
         self.counts
-    }
-
-    /// The server whose last client came before those of all others: the least likely to explain what ends now.
-    fn quietest_server(&self) -> Option<Endpoint> {
-        let last = |arrivals: &VecDeque<Arrival>| arrivals.back().map(|arrival| arrival.connack_at.at);
-        self.arrivals.iter().min_by_key(|(_, arrivals)| last(arrivals)).map(|(server, _)| *server)
     }
 
     fn forget(&mut self, arrival: &Arrival) {

@@ -74,6 +74,41 @@ fn no_certificate_was_asked_for() {
     assert_eq!(lab.told().last().unwrap(), "4 client finished likely");
 }
 
+/// A CONNACK of 5.0 that assigns a client id is as long as a short ticket (MQTT 5.0, 3.2.2.3.7): 55 bytes from mosquitto.
+#[test]
+fn a_long_connack_is_no_ticket() {
+    let told = |server: &[&[u16]], client: &[u16]| {
+        let mut lab = Lab::tls13();
+        lab.sealed(Server, &SERVER_FLIGHT).sealed(Client, &[53, 35]);
+        for records in server {
+            lab.sealed(Server, records);
+        }
+        lab.sealed(Client, client).told().split_off(7)
+    };
+    // Of another length than the tickets in front of it.
+    assert_eq!(
+        told(&[&[266], &[72]], &[]),
+        ["5 server new_session_ticket possible", "6 server application_data likely"]
+    );
+    // The client goes on behind it.
+    assert_eq!(told(&[&[72]], &[40]), ["5 server application_data likely"]);
+    // The server goes on: nobody waited for it.
+    assert_eq!(
+        told(&[&[72], &[21]], &[40]),
+        ["5 server new_session_ticket possible", "6 server application_data likely"]
+    );
+}
+
+#[test]
+fn an_alert_in_answer_to_a_fin_is_told_though_a_reset_follows() {
+    let mut lab = Lab::tls13();
+    lab.sealed(Server, &SERVER_FLIGHT).sealed(Client, &[53, 35]).sealed(Server, &[21]).sealed(Client, &[19]);
+    lab.sealed(Server, &[19]).close(Server).sealed(Client, &[19]).finish();
+    // A ping may have crossed the FIN.
+    assert_eq!(lab.told().last().unwrap(), "9 client encrypted_alert possible");
+    assert!(lab.facts().close_notify.client.is_some());
+}
+
 /// RFC 8448, 3: the server's flight is one record of 674 bytes, the client's one of 53; then a ticket of 222.
 #[test]
 fn messages_may_share_a_record() {
