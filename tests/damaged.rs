@@ -5,11 +5,14 @@
 #![cfg(unix)]
 
 mod captures;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/mod.rs"]
 mod support;
 
 use clap::ValueEnum;
 use iotcap::cli::FormatName;
+use random::Random;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -159,17 +162,7 @@ fn memory() -> u64 {
     u64::try_from(usage.max_rss()).expect("a size") * if cfg!(target_os = "macos") { 1 } else { 1024 }
 }
 
-/// Marsaglia's xorshift: the same damage each time.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound.max(1) as u64).expect("below a usize")
-    }
-
     fn part(&mut self, of: usize) -> Range<usize> {
         let start = self.below(of);
         start..start + self.below(of - start)

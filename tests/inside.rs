@@ -12,6 +12,8 @@ mod captures;
 mod inference;
 #[path = "inside/mutated.rs"]
 mod mutated;
+#[path = "support/random.rs"]
+mod random;
 #[path = "inside/secrets.rs"]
 mod secrets;
 

@@ -2,6 +2,7 @@
 //! nothing else.
 
 use super::analysis::{Ports, connections, mqtt_events};
+use super::random::Random;
 use etherparse::PacketBuilder;
 use iotcap::connection::Record;
 use iotcap::frame::{Frame, FrameId, LinkType};
@@ -109,17 +110,7 @@ fn segment(ends: &mut [Peer; 2], from: usize, flags: &str, payload: &[u8]) -> Ve
     bytes
 }
 
-/// Marsaglia's xorshift: the same damage each time.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).expect("below a usize")
-    }
-
     /// Overwrites one to three bytes: with anything, with what is next to the right value, or with the extremes. The length
     /// mostly stays, so that what follows is looked at too.
     fn damage(&mut self, packet: &mut [u8]) {

@@ -15,33 +15,37 @@ const LONG_SILENCE: Duration = Duration::from_secs(3);
 /// close_notify and the FIN behind it are sent as one.
 const ONE_ACT: Duration = Duration::from_millis(5);
 
+/// How it ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Close {
+    /// Who closes, and how; none where the capture ends.
+    pub(super) end: Option<(Side, End)>,
+    pub(super) at: Moment,
+    /// Alerts have a record type of their own.
+    pub(super) alerts_visible: bool,
+}
+
+impl Close {
+    fn side(&self) -> Option<Side> {
+        self.end.map(|(side, _)| side)
+    }
+}
+
 impl Exchange {
-    /// A side closes (none: the capture ends).
-    pub(super) fn close(
-        &mut self,
-        end: Option<(Side, End)>,
-        at: Moment,
-        alerts_visible: bool,
-        out: &mut Output<'_, impl Sink>,
-    ) {
-        let side = end.map(|(side, _)| side);
+    /// A side closes, or the capture ends.
+    pub(super) fn close(&mut self, close: Close, out: &mut Output<'_, impl Sink>) {
+        let side = close.side();
         self.server_closed |= side == Some(Side::Server);
         self.settle_push(side == Some(Side::Server), out);
         self.explain_rest(out);
-        self.close_pair(end, at, alerts_visible, out);
+        self.close_pair(close, out);
         let is_left = !self.twos.is_empty();
-        self.close_twos(end, at, alerts_visible, out);
-        self.close_held(side == Some(Side::Client) && is_left, at, out);
+        self.close_twos(close, out);
+        self.close_held(side == Some(Side::Client) && is_left, close.at, out);
     }
 
     /// A record of two bytes that was answered by two: a ping, unless both were farewells.
-    fn close_pair(
-        &mut self,
-        end: Option<(Side, End)>,
-        at: Moment,
-        alerts_visible: bool,
-        out: &mut Output<'_, impl Sink>,
-    ) {
+    fn close_pair(&mut self, Close { end, at, alerts_visible }: Close, out: &mut Output<'_, impl Sink>) {
         let Some((asked, answer)) = self.pair.take() else { return };
         let is_ping = alerts_visible || at.at.since(answer.at.at) >= PROMPT && self.twos.is_empty();
         // A ping breaks a silence (MQTT 5.0, 3.1.2.10); in the middle of talk that ends with it, this is a farewell. So it is
@@ -58,14 +62,8 @@ impl Exchange {
     }
 
     /// The client's last records of two bytes.
-    fn close_twos(
-        &mut self,
-        end: Option<(Side, End)>,
-        at: Moment,
-        alerts_visible: bool,
-        out: &mut Output<'_, impl Sink>,
-    ) {
-        let side = end.map(|(side, _)| side);
+    fn close_twos(&mut self, close: Close, out: &mut Output<'_, impl Sink>) {
+        let (Close { end, at, alerts_visible }, side) = (close, close.side());
         let mut twos = std::mem::take(&mut self.twos);
         let Some(last) = twos.pop() else { return };
         if !alerts_visible && out.facts.disconnect.client.is_some() {

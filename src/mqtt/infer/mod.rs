@@ -25,6 +25,7 @@ use crate::evidence::{Basis, Seen};
 use crate::net::Side;
 use crate::pack::packed;
 use crate::stream::{End, Moment};
+use closing::Close;
 use exchange::Exchange;
 
 /// How many bytes of plaintext an encrypted record holds: exactly so many with AEAD suites, else a range.
@@ -163,13 +164,14 @@ impl Inferrer {
     /// A side ends: what its last records were can be told now.
     pub(super) fn handle_close(&mut self, side: Side, at: Moment, how: End, facts: &mut Facts, sink: &mut impl Sink) {
         let mut out = Output { facts, sink, is_certain: !self.has_gap };
-        self.exchange.close(Some((side, how)), at, self.alerts_visible, &mut out);
+        let close = Close { end: Some((side, how)), at, alerts_visible: self.alerts_visible };
+        self.exchange.close(close, &mut out);
     }
 
     /// Nothing more will come.
     pub(super) fn finish(&mut self, at: Moment, facts: &mut Facts, sink: &mut impl Sink) {
         let mut out = Output { facts, sink, is_certain: !self.has_gap };
-        self.exchange.close(None, at, self.alerts_visible, &mut out);
+        self.exchange.close(Close { end: None, at, alerts_visible: self.alerts_visible }, &mut out);
     }
 
     /// The client's first packet must be CONNECT (MQTT 5.0, 3.1).
